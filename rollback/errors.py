@@ -1,0 +1,38 @@
+"""Errors of `rollback`.
+
+RollbackError
+├── Conflict           another transition came first: read again, decide again
+├── NotPossible        the command does not fit the rollout's phase; the message says what would
+├── UnknownEndpoint    no endpoint of that name in the configuration
+├── UnknownRollout     no rollout of that id
+├── InvalidPlan        a plan that cannot work; the message says why
+└── JournalFailed      the local journal could not be written
+"""
+
+
+class RollbackError(Exception):
+    """Base of everything that `rollback` raises on purpose."""
+
+
+class Conflict(RollbackError):
+    """The stored revision is not the one that the decision was made on."""
+
+
+class NotPossible(RollbackError):
+    """The command does not fit the present phase. The message says which command would."""
+
+
+class UnknownEndpoint(RollbackError):
+    """The configuration has no endpoint of that name."""
+
+
+class UnknownRollout(RollbackError):
+    """There is no rollout of that id."""
+
+
+class InvalidPlan(RollbackError):
+    """The plan contradicts itself or cannot finish."""
+
+
+class JournalFailed(RollbackError):
+    """The journal could not be written or synced; durability must be reported as pending."""

@@ -1,0 +1,87 @@
+"""What a rollout is allowed to do: its stages and its drift budgets.
+
+A plan is resolved and frozen when a rollout starts; a reload of the configuration never changes a running one.
+A budget is expanded into tests, and each test is one null hypothesis about one number.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from routing.bucketing import WEIGHT_SCALE
+from rollback.errors import InvalidPlan
+
+
+class BudgetClass(StrEnum):
+    """What harm of a signal leads to."""
+
+    GUARDRAIL = "guardrail"
+    """Harm rolls back; widening waits until it is shown harmless."""
+    SIGNAL = "signal"
+    """Harm holds, and the hold ends by itself when it clears."""
+    OBSERVE = "observe"
+    """Only reported."""
+
+
+class OnDeadline(StrEnum):
+    """What a stage does when its deadline passes without a verdict. Never: widen."""
+
+    HOLD = "hold"
+    ROLL_BACK = "roll_back"
+    APPROVE = "approve"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The drift that one signal may have. All limits are fractions (0.02 is 2 points), None where not set.
+
+    `expected` is a (low, high) pair of relative changes that are wanted: (−0.30, −0.10) for 10 to 30 % less. For
+    `length` it replaces `within`; for a rate, low and high are differences in points.
+    `optional` lets a guardrail that applies to too little traffic pass; without it, it holds.
+    """
+
+    signal: str
+    budget_class: BudgetClass = BudgetClass.GUARDRAIL
+    max_increase: float | None = None
+    max_decrease: float | None = None
+    within: float | None = None
+    expected: tuple[float, float] | None = None
+    max_ratio: float | None = None
+    ceiling: float | None = None
+    max_excess_disagreement: float | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One weight of the plan. `min_keys`: distinct voting keys of this stage; completed pairs at weight 0.
+
+    Harmlessness is shown against `margin` × each limit. `deadline_seconds` None: no deadline.
+    """
+
+    weight_bps: int
+    min_keys: int = 0
+    bake_seconds: float = 0.0
+    margin: float = 1.0
+    deadline_seconds: float | None = None
+    on_deadline: OnDeadline = OnDeadline.HOLD
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Stages from narrow to wide, the budgets, and the chance `alpha` that a harmless candidate is ever rolled back."""
+
+    name: str
+    alpha: float
+    lease_seconds: float
+    max_blind_seconds: float
+    stages: tuple[Stage, ...]
+    budgets: tuple[Budget, ...]
+
+    def __post_init__(self) -> None:
+        weights = [stage.weight_bps for stage in self.stages]
+        if not weights:
+            raise InvalidPlan(f"plan {self.name!r} has no stages; give it at least one, such as {{weight: 100%}}")
+        if weights != sorted(set(weights)) or weights[-1] > WEIGHT_SCALE or weights[0] < 0:
+            raise InvalidPlan(f"the weights of plan {self.name!r} must rise from stage to stage, within 0 to 100 %")
+        if not 0.0 < self.alpha < 1.0:
+            raise InvalidPlan(f"alpha of plan {self.name!r} must lie between 0 and 1, not {self.alpha}")

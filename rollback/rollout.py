@@ -1,0 +1,118 @@
+"""The rollout document: everything that one rollout is, as kept in Redis.
+
+It is replaced whole by fenced transitions and never edited in place. Instants are Redis server time in Unix seconds.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import msgspec
+
+from rollback.plan import Plan
+from routing.errors import MalformedState
+from routing.exposure import Grant
+
+DOCUMENT_VERSION = 1
+"""Raised when an older controller could misread the document; an unknown version means weight 0."""
+
+
+class Phase(StrEnum):
+    """The states of the rollout machine (`rollback.phases` holds the table)."""
+
+    IDLE = "idle"
+    PENDING = "pending"
+    SHADOWING = "shadowing"
+    CANARY = "canary"
+    BAKING = "baking"
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled_back"
+
+
+class Holding(StrEnum):
+    """Why a rollout does not widen now, as a code; the document's `reason` says it in a sentence."""
+
+    PAUSED = "paused"
+    BURN = "burn"
+    SIGNAL_HARM = "signal_harm"
+    NOT_ENOUGH = "not_enough_evidence"
+    BAKE = "bake"
+    UNMEASURED = "unmeasured"
+    MISMATCH = "mismatch"
+    DEADLINE = "deadline"
+    STABLE_FAILING = "stable_failing"
+    BLIND = "blind"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """One rollout of `candidate` against `stable` on `endpoint`.
+
+    `stage` is zero-based; `weight_bps` is what is granted now. `started_at`, `stage_started_at` and `ended_at` are Unix
+    seconds (None: not yet). `held_seconds` is the time spent paused in this stage: it does not count as bake.
+    `references` are stable's frozen quantiles as bin indices, such as {"ttft.p95": 112}. `peak_burn` is per signal, for
+    display. `signal_versions` pins what the counters mean.
+    """
+
+    id: str
+    endpoint: str
+    stable: str
+    candidate: str
+    plan: Plan
+    salt: str
+    phase: Phase
+    stage: int
+    weight_bps: int
+    revision: int
+    epoch: int
+    epoch_index: int
+    holding: Holding | None
+    reason: str
+    actor: str
+    started_at: float
+    stage_started_at: float
+    ended_at: float | None = None
+    paused: bool = False
+    held_seconds: float = 0.0
+    references: dict[str, int] = field(default_factory=dict)
+    peak_burn: dict[str, float] = field(default_factory=dict)
+    signal_versions: dict[str, int] = field(default_factory=dict)
+    version: int = DOCUMENT_VERSION
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the rollout still has decisions ahead of it."""
+        return self.phase not in (Phase.IDLE, Phase.PROMOTED, Phase.ROLLED_BACK)
+
+    def grant(self) -> Grant | None:
+        """The exposure lease that this document allows; None when it ended."""
+        if not self.is_running:
+            return None
+        return Grant(
+            rollout=self.id,
+            candidate=self.candidate,
+            salt=self.salt,
+            weight_bps=self.weight_bps,
+            stage=self.stage,
+            revision=self.revision,
+            epoch=self.epoch,
+        )
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Rollout)
+
+
+def to_json(rollout: Rollout) -> bytes:
+    """The document as stored."""
+    return _encoder.encode(rollout)
+
+
+def from_json(data: bytes) -> Rollout:
+    """The stored document; raises `MalformedState` where this version cannot read it."""
+    try:
+        rollout = _decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise MalformedState(f"the rollout document cannot be read: {error}") from error
+    if rollout.version != DOCUMENT_VERSION:
+        raise MalformedState(f"the rollout document has version {rollout.version}; this driftgate reads 1")
+    return rollout

@@ -1,0 +1,18 @@
+"""The two arms of a rollout.
+
+An arm is a side, not a model: after a promotion the same model is the stable arm.
+"""
+
+from enum import StrEnum
+
+
+class Arm(StrEnum):
+    """One side of a rollout."""
+
+    STABLE = "stable"
+    CANDIDATE = "candidate"
+
+    @property
+    def other(self) -> "Arm":
+        """The side that this one is compared with."""
+        return Arm.STABLE if self is Arm.CANDIDATE else Arm.CANDIDATE

@@ -1,0 +1,102 @@
+"""One finished exchange, as a data worker hands it to a shadow worker.
+
+It is attributed to the arm that was *assigned*, at the weight in force at that moment, whoever answered in the end
+(intention to treat). Bodies are the wire's own bytes, bounded by the data worker; `complete` says whether all of the
+answer is here.
+
+The record travels as msgpack; `encode` and `decode` are its only wire format. It is a value: nothing in here is a
+connection, a task or a clock.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from routing.arms import Arm
+from shadow.errors import MalformedFrame
+
+
+class Api(StrEnum):
+    """The API that a request speaks; it decides how bodies are read."""
+
+    CHAT = "chat.completions"
+    COMPLETIONS = "completions"
+    RESPONSES = "responses"
+    MESSAGES = "messages"
+    EMBEDDINGS = "embeddings"
+
+
+class Outcome(StrEnum):
+    """How an exchange ended for the application."""
+
+    COMPLETED = "completed"
+    """An answer with status < 400 was relayed to its end."""
+    REJECTED = "rejected"
+    """The model server answered with a 4xx that is the request's own fault (stable said so too, or was asked alone)."""
+    FAILED = "failed"
+    """No answer, a 5xx, or a stream that broke."""
+    CANCELLED = "cancelled"
+    """The client left first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request and what came of it. Instants are Unix seconds, durations milliseconds.
+
+    `failure` is the candidate's own failure code where the assigned candidate failed (`refused`, `reset`, `timeout`,
+    `status_503`, `stream_error`, `tls`, …), even when stable then answered; `answered` is the arm whose bytes are in
+    `answer_body`. `vote_key` is 32 hex digits (`routing.bucketing.key_hash`); `keyless` says that the client gave no
+    key, so the request id stands in for one. `slices` are (dimension, value) pairs. `headers` are the end-to-end
+    request headers that a mirror repeats (never credentials).
+    """
+
+    request_id: str
+    endpoint: str
+    api: Api
+    stream: bool
+    rollout: str
+    candidate: str
+    stable: str
+    salt: str
+    epoch: int
+    stage: int
+    weight_bps: int
+    assigned: Arm
+    answered: Arm
+    pinned: bool
+    vote_key: str
+    keyless: bool
+    slices: tuple[tuple[str, str], ...]
+    started_at: float
+    first_byte_ms: float
+    duration_ms: float
+    outcome: Outcome
+    failure: str
+    status: int
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    request_body: bytes
+    answer_body: bytes
+    complete: bool
+
+
+MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
+"""No frame is longer. A data worker sends an over-size exchange without its bodies, `complete=False`."""
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Exchange)
+
+
+def encode(exchange: Exchange) -> bytes:
+    """The exchange as one frame's payload (the 4-byte big-endian length before it is the transport's)."""
+    return _encoder.encode(exchange)
+
+
+def decode(payload: bytes) -> Exchange:
+    """The exchange in a frame's payload; raises `MalformedFrame`."""
+    try:
+        return _decoder.decode(payload)
+    except msgspec.MsgspecError as error:
+        raise MalformedFrame(f"not an exchange: {error}") from error
