@@ -7,8 +7,8 @@ A budget is expanded into tests, and each test is one null hypothesis about one 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from routing.bucketing import WEIGHT_SCALE
 from rollback.errors import InvalidPlan
+from routing.bucketing import WEIGHT_SCALE
 
 
 class BudgetClass(StrEnum):

@@ -49,7 +49,7 @@ class SignalReport:
     """One row of the table that a decision is made on; fractions, not percent.
 
     `estimate` is candidate minus stable (a log ratio for length, a ratio for `ratio`), None where nothing was seen.
-    `bound` is one-sided at this test's own share of alpha, on the side that matters, so that it agrees with the verdict.
+    `bound` is one-sided at this test's own share of alpha, on the side that matters: it agrees with the verdict.
     `harmless` says whether no-harm is shown on this stage's own cells at this stage's margin. `decides_widening` is
     false for tests that only look for harm.
     """

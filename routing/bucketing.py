@@ -46,5 +46,5 @@ def fraction(purpose: Purpose, salt: str, key: str) -> float:
 
 
 def key_hash(salt: str, key: str) -> str:
-    """32 hex digits that stand for a voting key in Redis and between processes, so that no user id leaves the worker."""
+    """32 hex digits that stand for a voting key in Redis and between processes: no user id leaves the worker."""
     return blake2b(key.encode(), digest_size=16, key=salt.encode()[:64], person=Purpose.VOTE.value).hexdigest()

@@ -1,0 +1,45 @@
+"""Where one running gateway keeps its sockets and files, as every process of it sees them.
+
+The supervisor makes it once and hands it to its children; it holds places, not connections.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+Ready: TypeAlias = Callable[[], None]
+"""Tells the supervisor that a child can do its work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Places of one gateway. `run_dir` is short, since a unix socket's path is limited to about 107 bytes.
+
+    `redis_url` is what the children connect to: `unix:///…/valkey.sock` for the embedded server, else the operator's.
+    """
+
+    run_dir: Path
+    state_dir: Path
+    redis_url: str
+    redis_prefix: str
+
+    @property
+    def control_socket(self) -> Path:
+        """The control process listens here; data and shadow workers connect."""
+        return self.run_dir / "control.sock"
+
+    @property
+    def shadow_socket(self) -> Path:
+        """The shadow worker listens here; data workers hand their exchanges over."""
+        return self.run_dir / "shadow.sock"
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved configuration, mode 0600, as the supervisor read it."""
+        return self.run_dir / "config.json"
+
+    @property
+    def journal(self) -> Path:
+        """What must be remembered when Redis is not there: generations, latched rollbacks, highest revisions."""
+        return self.state_dir / "journal.jsonl"
