@@ -1,14 +1,28 @@
 """The judge: evidence → verdict → decision, and the shell that carries decisions out.
 
-P  `plan`        stages, budgets, and the tests that a budget asks for
+P  `plan`        stages and budgets
 P  `rollout`     the rollout document
-P  `phases`      the phase machine, as one table
+P  `phases`      the phase machine, as one table, and the moves through it
+P  `commands`    what an operator may do
+P  `budget`      budgets → tests, each with its share of alpha
 P  `sequential`  the betting primitive of every test
-P  `evidence`    cells → log e-values, estimates and bounds
-P  `verdict`     what the evidence says of one test
+P  `ledger`      counters, sorted by what they count
+P  `tallies`     counters → the observations of one test
+P  `references`  stable's quantiles, frozen between stages
+P  `cases`       one test on one slice: estimate, bounds, log e-values
+P  `evidence`    cases → the table of signals
+P  `verdict`     one row of that table
+P  `readiness`   what a stage lacks before it may widen
+P  `bursts`      hard failures of the last seconds
+P  `sentences`   numbers in words
 P  `decision`    what to do: one pure function, with reasons
+P  `audit`       the entry of one transition, with the counters it was decided on
+P  `recall`      what to do when Redis knows less than the journal
+P  `carrying`    carrying a transition out, in the one order that can be interrupted anywhere
+P  `watching`    what the controller last saw of an endpoint
 P  `errors`      the error tree of this package
 S  `store`       the rollout's state in Redis: fenced transitions, leases, audit
+S  `store_memory`  its in-memory twin, for tests
 S  `journal`     the local file that a rollback survives in when Redis does not
 S  `controller`  the loop: read, decide, commit, notify
 """

@@ -48,7 +48,8 @@ class Rollout:
     """One rollout of `candidate` against `stable` on `endpoint`.
 
     `stage` is zero-based; `weight_bps` is what is granted now. `started_at`, `stage_started_at` and `ended_at` are Unix
-    seconds (None: not yet). `held_seconds` is the time spent paused in this stage: it does not count as bake.
+    seconds (None: not yet). `held_seconds` is the time spent paused in this stage before the present pause, which began
+    at `paused_at`: neither counts as bake.
     `references` are stable's frozen quantiles as bin indices, such as {"ttft.p95": 112}. `peak_burn` is per signal, for
     display. `signal_versions` pins what the counters mean.
     """
@@ -72,6 +73,7 @@ class Rollout:
     stage_started_at: float
     ended_at: float | None = None
     paused: bool = False
+    paused_at: float | None = None
     held_seconds: float = 0.0
     references: dict[str, int] = field(default_factory=dict)
     peak_burn: dict[str, float] = field(default_factory=dict)
@@ -82,6 +84,11 @@ class Rollout:
     def is_running(self) -> bool:
         """Whether the rollout still has decisions ahead of it."""
         return self.phase not in (Phase.IDLE, Phase.PROMOTED, Phase.ROLLED_BACK)
+
+    def stage_seconds(self, now: float) -> float:
+        """Seconds spent in the present stage, pauses left out."""
+        paused = now - self.paused_at if self.paused and self.paused_at is not None else 0.0
+        return max(0.0, now - self.stage_started_at - self.held_seconds - paused)
 
     def grant(self) -> Grant | None:
         """The exposure lease that this document allows; None when it ended."""

@@ -1,6 +1,7 @@
 """Errors of `routing`.
 
 RoutingError
+├── MalformedRequest   a request that names no model, or names it in a way that cannot be routed; the client's fault
 ├── MalformedState     a document in Redis that this version cannot read
 └── StoreUnavailable   Redis did not answer in time, or refused
 """
@@ -8,6 +9,16 @@ RoutingError
 
 class RoutingError(Exception):
     """Base of everything that `routing` raises on purpose."""
+
+
+class MalformedRequest(RoutingError):
+    """A body that cannot be routed. The message is meant for the client; `param` and `code` are those of the API."""
+
+    def __init__(self, message: str, param: str | None, code: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code
 
 
 class MalformedState(RoutingError):

@@ -1,15 +1,20 @@
 """What would the other model have said: mirrors, readings, comparisons, and the counters they add up to.
 
 P  `exchange`    one finished request and its answer, as handed over by a data worker
-P  `capture`     wire bytes → `Answer`: unary JSON or SSE, per API
+P  `wire`        the APIs' wire formats, read tolerantly
+P  `capture`     wire bytes → `Ask` and `Answer`
 P  `answer`      what a model said, independent of the wire
 P  `reading`     one value of one signal, or why there is none
 P  `signals`     one file per signal
 P  `comparison`  exchanges of one request, compared: the counts they add
 P  `cells`       the names and arithmetic of evidence counters
 P  `sampling`    which exchanges are mirrored, and in which direction
+P  `slices`      the names of an exchange's slices, bounded in number
+P  `pacing`      how fast the mirror may ask
+P  `batching`    votes and counts on their way to the store
 P  `errors`      the error tree of this package
 S  `mirror`      asks the other model, within budgets, shedding first
 S  `store`       flushes counters to Redis, each vote once
+S  `intake`      receives frames from the data workers, bounded in bytes
 S  `worker`      the shadow process: receive, mirror, compare, flush
 """

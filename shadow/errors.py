@@ -3,6 +3,7 @@
 ShadowError
 ├── MalformedFrame    a handed-over frame that is not an exchange
 ├── MirrorFailed      the mirrored request brought no answer; carries the kind
+├── MirrorShed        the mirrored request was stopped by our own bounds; evidence of nothing
 └── FlushFailed       counters could not be written; the batch is kept and tried again
 """
 
@@ -21,6 +22,14 @@ class MirrorFailed(ShadowError):
     def __init__(self, kind: str) -> None:
         super().__init__(f"the mirrored request failed: {kind}")
         self.kind = kind
+
+
+class MirrorShed(ShadowError):
+    """The mirrored request was not asked, or given up, by our own bounds. `reason` is a short code for counters."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the mirrored request was shed: {reason}")
+        self.reason = reason
 
 
 class FlushFailed(ShadowError):

@@ -1,0 +1,97 @@
+# Everything works with GNU make, a Python of 3.11 or newer with its venv module, and pip. `make help` lists the verbs.
+#   PYTHON=python3.12   the interpreter of a new .venv (default: the first of python3, python3.13 … that is new enough)
+#   ARGS=…              handed to the program behind demo, test, proof and bench
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.SHELLFLAGS := -eu -c
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Run the installed pip only from the locks; a slow or shaky network is waited for.
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --retries 10 --timeout 60
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" $(LOCK_ARGS)
+
+.PHONY: help
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ── what users run ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: demo
+demo: $(VENV)/.driftgate ## Two rollouts between simulated models, live (ARGS=--headless: to the end, as JSON)
+	@$(BIN)/driftgate demo $(ARGS)
+
+.PHONY: test
+test: $(VENV)/.developer ## The whole test suite
+	@$(BIN)/python -m pytest $(ARGS)
+
+# ── what developers run ───────────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: check
+check: $(VENV)/.developer ## Format, lint, types, import contracts, architecture: all that needs no server
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+.PHONY: format
+format: $(VENV)/.developer ## Format and fix what the linter can fix
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: proof
+proof: $(VENV)/.developer ## Replay recorded answers of real models: each rollout must end as it should
+	@$(BIN)/python -m loadtest.proof $(ARGS)
+
+.PHONY: bench
+bench: $(VENV)/.developer ## CPU and memory per request, beside nginx
+	@$(BIN)/python -m loadtest.bench_cpu $(ARGS)
+
+.PHONY: wheel
+wheel: $(VENV)/.driftgate ## Build the wheel into dist/
+	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+.PHONY: lock
+lock: $(VENV)/.developer ## Write the three lock files anew (LOCK_ARGS=--upgrade: with the newest versions)
+	$(COMPILE) pyproject.toml --output-file requirements.lock
+	$(COMPILE) pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) --group build --constraints requirements-dev.lock --output-file requirements-build.lock
+	@! grep -nE '(https?|file)://' requirements*.lock || { echo 'a lock file names a host' >&2; exit 1; }
+
+.PHONY: clean
+clean: ## Remove what was made: the environment, caches, wheels
+	rm -rf $(VENV) dist build out .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ── the environment ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+# A stamp for each set: users need no linters. The package itself is installed in place, so sources are never stale;
+# what builds it comes from a lock too, so that pip fetches nothing without a hash.
+$(VENV)/.driftgate: requirements.lock requirements-build.lock pyproject.toml | $(VENV)/bin/python
+	@echo 'installing driftgate into $(VENV) …' >&2
+	@$(PIP) install --require-hashes -r requirements.lock -r requirements-build.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.developer: requirements-dev.lock $(VENV)/.driftgate
+	@echo 'installing what tests and checks need into $(VENV) …' >&2
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# `candidates` are tried in order: a name on the PATH may be too old, or a shim for an interpreter that is not there.
+$(VENV)/bin/python:
+	@candidates='$(or $(PYTHON),python3 python3.13 python3.12 python3.11)'; \
+	for python in $$candidates; do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			echo "making $(VENV) with $$("$$python" --version)" >&2; \
+			"$$python" -m venv $(VENV) && exit 0; \
+			rm -rf $(VENV); \
+			echo "$$python has no working venv module (on Debian: apt install python3-venv)" >&2; exit 1; \
+		fi; \
+	done; \
+	echo "driftgate needs Python 3.11 or newer; tried: $$candidates." >&2; \
+	echo 'Install one, or name it: make PYTHON=/path/to/python3.12 …' >&2; exit 1

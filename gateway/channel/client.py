@@ -1,0 +1,90 @@
+"""A worker's end of the control channel: it connects again for ever, and a worker works without it.
+
+`on_message` applies a message before the acknowledgement goes out, so "acknowledged" means that no later request is
+assigned by the old route. It must not block.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from os import getpid
+from pathlib import Path
+from typing import Final
+
+import anyio
+
+from gateway.channel.line import LOST, Line, connected
+from gateway.channel.messages import Ack, Counters, FromControl, Hello, frame, read_from_control
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE_SECONDS: Final = 0.05
+LONGEST_PAUSE_SECONDS: Final = 1.0
+COUNTERS_EVERY_SECONDS: Final = 1.0
+
+
+class ControlClient:
+    """Keeps one worker in touch with its control process."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        role: str,
+        index: int,
+        on_message: Callable[[FromControl], None],
+        counters: Callable[[], Mapping[str, float]] | None = None,
+        on_connected: Callable[[], None] | None = None,
+    ) -> None:
+        self._path = path
+        self._hello = Hello(role=role, index=index, pid=getpid())
+        self._on_message = on_message
+        self._counters = counters
+        self._on_connected = on_connected
+        self.connected = False
+
+    async def run(self) -> None:
+        """Connect, listen, answer; when the connection ends, begin again after a growing pause. Never returns."""
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                async with connected(self._path) as line:
+                    await line.send(frame(self._hello))
+                    self.connected, pause = True, FIRST_PAUSE_SECONDS
+                    if self._on_connected is not None:
+                        self._on_connected()
+                    await self._converse(line)
+            except LOST as error:
+                self._log_lost(error)
+            await anyio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _log_lost(self, error: Exception) -> None:
+        if self.connected:
+            logger.warning("%s lost the control process (%s); connecting again", self._hello.name, type(error).__name__)
+        self.connected = False
+
+    async def _converse(self, line: Line) -> None:
+        lost: list[Exception] = []
+
+        async def until_lost(side: Callable[[Line], Awaitable[None]]) -> None:
+            try:
+                await side(line)
+            except LOST as error:
+                lost.append(error)
+                tasks.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(until_lost, self._report)
+            tasks.start_soon(until_lost, self._listen)
+        raise lost[0]
+
+    async def _listen(self, line: Line) -> None:
+        while True:
+            message = await read_from_control(line)
+            self._on_message(message)
+            await line.send(frame(Ack(seq=message.seq)))
+
+    async def _report(self, line: Line) -> None:
+        while self._counters is not None:
+            await line.send(frame(Counters(values=dict(self._counters()))))
+            await anyio.sleep(COUNTERS_EVERY_SECONDS)

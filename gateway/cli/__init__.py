@@ -1,0 +1,15 @@
+"""The command line: `driftgate …`.
+
+S  `main`      the entry point, and the one place where an error becomes a sentence and an exit code
+S  `local`     `init`, `check`, `key create`: files and keys, no gateway needed
+S  `serving`   `serve` and `demo`
+S  `rollouts`  `start`, `pause`, `resume`, `promote`, `rollback`
+S  `looking`   `status`, `list`, `history`, `explain`
+S  `waiting`   `status --watch` and `status --wait`
+S  `client`    the admin API, asked over HTTP
+P  `wire`      what the admin API answers, as values
+P  `showing`   values as text and tables
+S  `printing`  standard output: JSON, or text that a pipe can take
+P  `errors`    the error tree, and the exit codes
+P  `options`   options that several commands share
+"""

@@ -1,0 +1,133 @@
+"""The admin API, asked over HTTP, with every failure turned into one sentence.
+
+Synchronous: a command asks one thing and ends. Proxies of the environment are not used for a gateway on this machine.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, TypeVar
+from urllib.parse import quote, urlsplit
+
+import httpx
+import msgspec
+
+from gateway.cli import wire
+from gateway.cli.errors import CommandFailed, ExitCode, Refused, Unreachable
+from gateway.cli.options import KEY_VARIABLE
+
+T = TypeVar("T")
+
+CONNECT_SECONDS: Final = 3.0
+ANSWER_SECONDS: Final = 60.0
+"""A start asks the candidate for an answer, and a rollback waits for workers' leases: both take a while."""
+
+_FIXES: Final[Mapping[int, str]] = {
+    401: f"set {KEY_VARIABLE} to a key of this gateway",
+    403: "use a key with a higher role",
+    404: "`driftgate list` shows the endpoints",
+    409: "`driftgate status` shows what is going on there",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A gateway's answer, as it came."""
+
+    raw: bytes
+
+    def as_(self, kind: type[T]) -> T:
+        """The answer as a value of `kind`."""
+        try:
+            return msgspec.json.decode(self.raw, type=kind)
+        except msgspec.MsgspecError as error:
+            fix = "gateway and command may be of different versions: `driftgate --version`"
+            raise CommandFailed(f"the gateway's answer makes no sense here: {error}", fix) from error
+
+    def as_json(self) -> Any:  # Any: a JSON document, printed and not looked into
+        """The answer as plain JSON."""
+        return json.loads(self.raw)
+
+
+class AdminClient:
+    """One gateway's admin listener."""
+
+    def __init__(self, server: str, key: str | None = None) -> None:
+        parts = urlsplit(server)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            fix = "write a URL such as http://127.0.0.1:8081"
+            raise CommandFailed(f"--server {server} is not an address", fix, ExitCode.USAGE)
+        self.server = server.rstrip("/")
+        token = os.environ.get(KEY_VARIABLE) if key is None else key
+        self._http = httpx.Client(
+            base_url=self.server,
+            headers={"authorization": f"Bearer {token}"} if token else {},
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            trust_env=parts.hostname not in ("127.0.0.1", "localhost", "::1"),
+        )
+
+    def __enter__(self) -> "AdminClient":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def endpoints(self) -> Answer:
+        """Every endpoint (`wire.Endpoints`)."""
+        return self._ask("GET", "/admin/v1/endpoints")
+
+    def endpoint(self, name: str) -> Answer:
+        """One endpoint with its latest rollout (`wire.Endpoint`)."""
+        return self._ask("GET", _of(name))
+
+    def rollout(self, rollout_id: str) -> Answer:
+        """One rollout (`wire.Rollout`)."""
+        return self._ask("GET", f"/admin/v1/rollouts/{quote(rollout_id, safe='')}")
+
+    def audit(self, name: str, limit: int) -> Answer:
+        """The audit record (`wire.Audit`)."""
+        return self._ask("GET", f"{_of(name)}/audit?limit={limit}")
+
+    def start(self, name: str, body: Mapping[str, object]) -> Answer:
+        """Start a rollout (`wire.Commanded`)."""
+        return self._ask("POST", f"{_of(name)}/rollouts", body)
+
+    def command(self, name: str, verb: str, body: Mapping[str, object]) -> Answer:
+        """Pause, resume, promote or roll back (`wire.Commanded`)."""
+        return self._ask("POST", f"{_of(name)}/{verb}", body)
+
+    def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Answer:
+        try:
+            response = self._http.request(method, path, json=body)
+        except httpx.ConnectError as error:
+            fix = "is it running? `driftgate serve` starts one, --server names another"
+            raise Unreachable(f"no gateway answers at {self.server} ({_cause(error)})", fix) from error
+        except httpx.HTTPError as error:
+            fix = "what was asked may or may not have happened: `driftgate status` shows it"
+            raise Unreachable(f"{self.server} did not answer ({_cause(error)})", fix) from error
+        if response.is_success:
+            return Answer(response.content)
+        raise self._refused(response)
+
+    def _refused(self, response: httpx.Response) -> Refused:
+        status = response.status_code
+        try:
+            problem = msgspec.json.decode(response.content, type=wire.Problem)
+        except msgspec.MsgspecError:
+            fix = "--server must name the admin listener, by default http://127.0.0.1:8081"
+            return Refused(f"{self.server} answered {status}, and not as a driftgate gateway would", fix, status)
+        said = problem.detail or problem.title or f"the gateway answered {status}"
+        return Refused(said.rstrip("."), _FIXES.get(status, ""), status)
+
+
+def _of(endpoint: str) -> str:
+    return f"/admin/v1/endpoints/{quote(endpoint, safe='')}"
+
+
+def _cause(error: httpx.HTTPError) -> str:
+    text = str(error) or type(error).__name__
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,103 @@
+"""Commands that only look: `status`, `list`, `history`, `explain`."""
+
+from typing import Annotated
+
+import typer
+
+from gateway.cli import printing, showing, waiting, wire
+from gateway.cli.client import AdminClient
+from gateway.cli.errors import CommandFailed
+from gateway.cli.options import LOCAL_ADMIN, Endpoint, Json, Server
+
+EXPLAINED_FROM = 200
+"""How many entries back `explain` looks for a decision."""
+
+
+def status(
+    endpoint: Endpoint,
+    server: Server = LOCAL_ADMIN,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again as it changes, until it ends.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the end: 0 promoted, 1 rolled back, 2 timed out, 3 could not tell.")
+    ] = False,
+    timeout: Annotated[str, typer.Option("--timeout", help="How long to wait, such as 30m.")] = "30m",
+    every: Annotated[bool, typer.Option("--all", help="Show every test and every slice.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show an endpoint's latest rollout: phase, weight, signals, and why."""
+    if wait:
+        raise typer.Exit(waiting.wait(server, endpoint, timeout, as_json=as_json))
+    if watch:
+        waiting.watch(server, endpoint, as_json=as_json, every_test=every)
+        return
+    with AdminClient(server) as client:
+        answer = client.endpoint(endpoint)
+    if as_json:
+        printing.show_json(waiting.rollout_json(answer))
+    else:
+        printing.show(showing.status(answer.as_(wire.Endpoint), every_test=every))
+
+
+def get(
+    endpoint: Endpoint,
+    server: Server = LOCAL_ADMIN,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again as it changes, until it ends.")] = False,
+    as_json: Json = False,
+) -> None:
+    """The same as `status`."""
+    status(endpoint, server, watch=watch, as_json=as_json)
+
+
+def list_(server: Server = LOCAL_ADMIN, *, as_json: Json = False) -> None:
+    """List the endpoints and what goes on there."""
+    with AdminClient(server) as client:
+        answer = client.endpoints()
+    if as_json:
+        printing.show_json(answer.as_json())
+    else:
+        printing.show(showing.endpoints(answer.as_(wire.Endpoints).endpoints))
+
+
+def history(
+    endpoint: Endpoint,
+    server: Server = LOCAL_ADMIN,
+    *,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many entries at most.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show who did what to an endpoint, and why; newest first."""
+    with AdminClient(server) as client:
+        answer = client.audit(endpoint, limit)
+    if as_json:
+        printing.show_json(answer.as_json())
+        return
+    entries = answer.as_(wire.Audit).entries
+    printing.show(*showing.history(entries))
+    if not entries:
+        printing.show(f"{endpoint}: nothing has happened yet")
+
+
+def explain(
+    endpoint: Endpoint,
+    decision: Annotated[str | None, typer.Argument(help="The entry's id, from `history`; default: the latest.")] = None,
+    server: Server = LOCAL_ADMIN,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show one decision with the numbers that it was made on."""
+    with AdminClient(server) as client:
+        answer = client.audit(endpoint, 1 if decision is None else EXPLAINED_FROM)
+    entries = answer.as_(wire.Audit).entries
+    index = next((i for i, entry in enumerate(entries) if decision in (None, entry.id)), None)
+    if index is None and decision is None:
+        raise CommandFailed(
+            f"nothing has been decided about {endpoint} yet", f"`driftgate start {endpoint}` starts a rollout"
+        )
+    if index is None:
+        raise CommandFailed(f"{endpoint} has no decision {decision}", f"`driftgate history {endpoint}` lists the ids")
+    if as_json:
+        printing.show_json(answer.as_json()["entries"][index])
+    else:
+        printing.show(showing.explanation(entries[index]))

@@ -1,0 +1,90 @@
+"""The entry point: the commands by name, and the one place where an error becomes a sentence and an exit code.
+
+What serves (Litestar, uvicorn) is imported only by the commands that serve: `driftgate check` runs in editors and
+commit hooks.
+"""
+
+import os
+import signal
+import sys
+import traceback
+from typing import Annotated, Final, NoReturn
+
+import typer
+
+from gateway.cli import local, looking, printing, rollouts, serving
+from gateway.cli.errors import CommandFailed, ExitCode
+from gateway.version import __version__
+
+DEBUG_VARIABLE: Final = "DRIFTGATE_DEBUG"
+"""Set, an error of driftgate itself shows its traceback as well."""
+
+app = typer.Typer(
+    name="driftgate",
+    help="Canary rollouts of language models, judged by what they say.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+keys = typer.Typer(help="API keys.", no_args_is_help=True)
+
+app.command()(serving.serve)
+app.command()(serving.demo)
+app.command()(local.init)
+app.command()(local.check)
+app.command()(rollouts.start)
+app.command()(looking.status)
+app.command(hidden=True)(looking.get)
+app.command("list")(looking.list_)
+app.command()(looking.history)
+app.command()(looking.explain)
+app.command()(rollouts.pause)
+app.command()(rollouts.resume)
+app.command()(rollouts.promote)
+app.command()(rollouts.rollback)
+app.command("abort", hidden=True)(rollouts.rollback)
+keys.command("create")(local.create_key)
+app.add_typer(keys, name="key")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        printing.show(f"driftgate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Canary rollouts of language models, judged by what they say."""
+
+
+def main() -> NoReturn:
+    """Run the command line; ends the process with the command's exit code."""
+    try:
+        app(prog_name="driftgate")
+    except CommandFailed as error:
+        _complain(error.message, error.fix)
+        sys.exit(error.code)
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # the reader of the pipe has enough; nothing more can be said to it, not even by the interpreter's last flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+    except Exception as error:  # noqa: BLE001  # the outermost edge: people get a sentence, never a traceback
+        if os.environ.get(DEBUG_VARIABLE):
+            traceback.print_exc()
+        _complain(f"an error of driftgate itself: {type(error).__name__}: {error}", f"{DEBUG_VARIABLE}=1 shows where")
+        sys.exit(ExitCode.FAILED)
+    raise AssertionError("Typer ends the process")
+
+
+def _complain(message: str, fix: str) -> None:
+    if "--json" in sys.argv[1:]:
+        printing.show_json({"error": {"message": message, "fix": fix}})
+    printing.warn(f"driftgate: {message}" + (f": {fix}" if fix else ""))

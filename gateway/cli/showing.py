@@ -1,0 +1,201 @@
+"""Values as text and tables: what a person reads. Fits 80 columns, and needs no terminal.
+
+Numbers carry the unit of their test: points for a rate, per cent for a length, a multiple for a ratio.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gateway.cli.wire import AuditEntry, Commanded, Durability, Endpoint, Rollout, Signal
+
+_PHASE_STYLE: Final = {
+    "promoted": "bold green",
+    "rolled_back": "bold red",
+    "canary": "bold yellow",
+    "baking": "bold yellow",
+    "shadowing": "bold cyan",
+}
+_VERDICTS: Final = {
+    "harm": ("harm", "red"),
+    "no_harm": ("no harm", "green"),
+    "not_enough": ("not enough", ""),
+    "unmeasured": ("unmeasured", "yellow"),
+    "not_applicable": ("n/a", "dim"),
+}
+_NOTHING: Final = "–"
+
+
+def status(endpoint: Endpoint, *, every_test: bool = False) -> RenderableType:
+    """One endpoint and its latest rollout."""
+    rollout = endpoint.rollout
+    if rollout is None or rollout.phase == "idle":
+        return Text.assemble((endpoint.name, "bold"), "  phase: idle · all traffic on ", (endpoint.stable, "bold"))
+    parts: list[RenderableType] = [headline(endpoint.name, rollout)]
+    if rollout.holding:
+        parts.append(Text(f"holding: {rollout.holding}", style="yellow"))
+    if rollout.reason:
+        parts.append(Text(rollout.reason))
+    parts.append(Text(requests(rollout), style="dim"))
+    shown = list(rollout.signals) if every_test else list(foremost(rollout.signals))
+    if shown:
+        parts += [Text(), signals(shown)]
+    return Group(*parts)
+
+
+def headline(name: str, rollout: Rollout) -> Text:
+    """`chat  canary · stage 2 of 5 · 1 % on b (stable a) · rollout r-1`."""
+    place = f" · stage {rollout.stage + 1}"
+    if rollout.stage_count is not None:
+        place += f" of {rollout.stage_count}"
+    running = f"{place} · {percent(rollout.weight_bps / 10_000)} on {rollout.candidate} (stable {rollout.stable})"
+    ended = f" · {rollout.candidate} against {rollout.stable}"
+    return Text.assemble(
+        (name, "bold"),
+        "  ",
+        (rollout.phase, _PHASE_STYLE.get(rollout.phase, "bold")),
+        ended if rollout.has_ended else running,
+        f" · {rollout.id}",
+    )
+
+
+def requests(rollout: Rollout) -> str:
+    """How many requests went where; what should be zero is named only where it is not."""
+    seen = rollout.requests
+    text = f"requests: stable {seen.stable:,} · candidate {seen.candidate:,} · shadowed {seen.shadowed:,}"
+    for name in ("fallback", "cancelled", "shed"):
+        count: int = getattr(seen, name)
+        text += f" · {name} {count:,}" if count else ""
+    return text
+
+
+def foremost(rows: Iterable[Signal]) -> Iterator[Signal]:
+    """Of each signal and source, over all traffic, the test that is nearest to harm."""
+    chosen: dict[tuple[str, str], Signal] = {}
+    for row in rows:
+        place = (row.signal, row.source)
+        if row.slice == "*" and (place not in chosen or row.burn > chosen[place].burn):
+            chosen[place] = row
+    return iter(chosen.values())
+
+
+def signals(rows: Iterable[Signal]) -> Table:
+    """The table that a decision is made on."""
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("signal", no_wrap=True)
+    for column in ("stable", "candid.", "drift", "bound", "of", "burn", "n"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for row in rows:
+        word, style = _VERDICTS.get(row.verdict, (row.verdict, ""))
+        name = row.signal if row.slice == "*" else f"{row.signal}[{row.slice}]"
+        table.add_row(
+            f"{name} {row.source}",
+            percent(row.stable_rate),
+            percent(row.candidate_rate),
+            measure(row, row.estimate),
+            measure(row, row.bound),
+            measure(row, row.limit),
+            percent(row.burn, digits=0),
+            f"{row.n:,}",
+            Text(word, style=style),
+        )
+    return table
+
+
+def measure(row: Signal, value: float | None) -> str:
+    """`value` in the unit of the row's test."""
+    if value is None or not math.isfinite(value):
+        return _NOTHING
+    if row.test == "ratio":
+        return f"{value:.2f} ×"
+    if row.test == "ceiling":
+        return percent(value)
+    if row.signal == "length" and row.test == "points" and row.source == "paired":
+        return f"{math.expm1(value) * 100:+.1f} %"  # a log ratio
+    return f"{value * 100:+.1f} pp"
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """`2.1 %`; whole numbers without decimals."""
+    if value is None or not math.isfinite(value):
+        return _NOTHING
+    shown = value * 100
+    return f"{shown:.{0 if shown == int(shown) else digits}f} %"
+
+
+def endpoints(rows: Iterable[Endpoint]) -> Table:
+    """One line for each endpoint."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("endpoint", "stable", "phase", "candidate", "weight", "holding"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        rollout = row.rollout or Rollout()
+        running = rollout.phase != "idle"
+        table.add_row(
+            row.name,
+            row.stable,
+            Text(rollout.phase, style=_PHASE_STYLE.get(rollout.phase, "")),
+            rollout.candidate if running else _NOTHING,
+            percent(rollout.weight_bps / 10_000) if running and not rollout.has_ended else _NOTHING,
+            rollout.holding or _NOTHING,
+        )
+    return table
+
+
+def history(entries: Iterable[AuditEntry]) -> Iterator[RenderableType]:
+    """Two lines for each entry: what happened, and why."""
+    for entry in entries:
+        yield transition(entry)
+        yield Text(f"    {entry.reason}")
+
+
+def transition(entry: AuditEntry) -> Text:
+    """`2026-01-31 12:00:00 UTC  widen by controller: canary → canary, stage 2, 10 % (id)`."""
+    moved = f"{entry.phase_from} → {entry.phase_to}" if entry.phase_from != entry.phase_to else entry.phase_to
+    place = f"stage {entry.stage + 1}, {percent(entry.weight_bps / 10_000)}"
+    return Text.assemble(
+        (moment(entry.at), "dim"), "  ", (entry.action, "bold"), f" by {entry.actor}: {moved}, {place} ({entry.id})"
+    )
+
+
+def explanation(entry: AuditEntry) -> RenderableType:
+    """One decision with everything that it was made on."""
+    parts: list[RenderableType] = [transition(entry), Text(f"rollout {entry.rollout}, revision {entry.revision}")]
+    parts += [Text(), Text(entry.reason)]
+    if entry.signals:
+        parts += [Text(), signals(entry.signals)]
+    if entry.cells:
+        count = sum(entry.cells.values())
+        parts += [Text(), Text(f"decided on {len(entry.cells)} counters ({count:,} counts); --json lists them")]
+    return Group(*parts)
+
+
+def moment(at: float) -> str:
+    """An instant, in UTC, to the second."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def commanded(name: str, answer: Commanded) -> Iterator[RenderableType]:
+    """What a command led to."""
+    if answer.rollout is not None:
+        yield headline(name, answer.rollout)
+        if answer.rollout.reason:
+            yield Text(answer.rollout.reason)
+    for note in answer.notes:
+        yield Text(f"· {note}")
+
+
+def durability(server: str, seen: Durability) -> Iterator[RenderableType]:
+    """How safe a rollback is, place by place."""
+    pending = f", waiting for {', '.join(seen.workers.pending)}" if seen.workers.pending else ""
+    style = "green" if seen.state == "durable" else "red"
+    yield Text.assemble(f"{server}: ", (seen.state, style))
+    yield Text(f"    journal  {seen.journal or 'not reported'}")
+    yield Text(f"    redis    {seen.redis or 'not reported'}")
+    yield Text(f"    workers  {seen.workers.acknowledged} acknowledged{pending}")

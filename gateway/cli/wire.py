@@ -1,0 +1,143 @@
+"""What the admin API answers, as values.
+
+Only what is shown is named here, everything has a default, and unknown fields are skipped, so that a newer gateway can
+be asked by an older command. `--json` prints the answer itself, never these.
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class Requests(msgspec.Struct, frozen=True):
+    """How many requests of a rollout went where."""
+
+    stable: int = 0
+    candidate: int = 0
+    fallback: int = 0
+    cancelled: int = 0
+    shadowed: int = 0
+    shed: int = 0
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """One test of one signal; fractions, not percent."""
+
+    signal: str
+    slice: str = "*"
+    source: str = ""
+    test: str = "points"
+    side: str = "upper"
+    budget_class: str = msgspec.field(default="guardrail", name="class")
+    estimate: float | None = None
+    stable_rate: float | None = None
+    candidate_rate: float | None = None
+    bound: float | None = None
+    limit: float | None = None
+    burn: float = 0.0
+    n: int = 0
+    not_applicable: int = 0
+    verdict: str = ""
+
+
+class Rollout(msgspec.Struct, frozen=True):
+    """One rollout. `stages` is their number, or their list; `stage` counts from zero."""
+
+    endpoint: str = ""
+    id: str = ""
+    stable: str = ""
+    candidate: str = ""
+    plan: Any = None  # Any: a plan's name, or the frozen plan itself; only shown
+    phase: str = "idle"
+    stage: int = 0
+    stages: Any = None  # Any: a number, or a list of stages
+    weight_bps: int = 0
+    holding: str | None = None
+    reason: str = ""
+    started_at: float | None = None
+    ended_at: float | None = None
+    requests: Requests = Requests()
+    signals: tuple[Signal, ...] = ()
+
+    @property
+    def stage_count(self) -> int | None:
+        """How many stages the plan has, where the answer says so."""
+        if isinstance(self.stages, list):
+            return len(self.stages)
+        return self.stages if isinstance(self.stages, int) else None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether no decision is ahead."""
+        return self.phase in ("promoted", "rolled_back")
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """One endpoint with its latest rollout."""
+
+    name: str
+    stable: str = ""
+    generation: int = 0
+    rollout: Rollout | None = None
+
+
+class Endpoints(msgspec.Struct, frozen=True):
+    """Every endpoint."""
+
+    endpoints: tuple[Endpoint, ...] = ()
+
+
+class Workers(msgspec.Struct, frozen=True):
+    """Who confirmed a rollback, and who has not yet."""
+
+    acknowledged: int = 0
+    pending: tuple[str, ...] = ()
+
+
+class Durability(msgspec.Struct, frozen=True):
+    """How safe a rollback is: `durable`, `pending` or `failed`, and each place's word."""
+
+    state: str = "pending"
+    journal: str = ""
+    redis: str = ""
+    workers: Workers = Workers()
+
+
+class Commanded(msgspec.Struct, frozen=True):
+    """The answer to a command."""
+
+    rollout: Rollout | None = None
+    notes: tuple[str, ...] = ()
+    durability: Durability | None = None
+
+
+class AuditEntry(msgspec.Struct, frozen=True):
+    """One transition, and what it was decided on."""
+
+    id: str = ""
+    at: float = 0.0
+    actor: str = ""
+    action: str = ""
+    rollout: str = ""
+    phase_from: str = ""
+    phase_to: str = ""
+    stage: int = 0
+    weight_bps: int = 0
+    revision: int = 0
+    reason: str = ""
+    signals: tuple[Signal, ...] = ()
+    cells: dict[str, int] = {}
+
+
+class Audit(msgspec.Struct, frozen=True):
+    """The audit record, newest first."""
+
+    entries: tuple[AuditEntry, ...] = ()
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Problem details (RFC 9457)."""
+
+    title: str = ""
+    detail: str = ""
+    status: int = 0

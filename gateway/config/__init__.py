@@ -1,0 +1,16 @@
+"""The configuration file: read with positions, checked, resolved.
+
+S  `load`        file → `Config`, with every problem named by file, line and column
+P  `document`    YAML nodes → plain data and the position of every path
+P  `variants`    models that extend other models
+P  `crosscheck`  what one section says about another
+P  `complaints`  pydantic's errors → sentences that say what to do
+P  `model`       the configuration as values
+P  `plans`       plans as written, their defaults, and how they become `rollback.plan.Plan`
+P  `fields`      the types of single options
+P  `addresses`   listeners, model servers, Redis, webhooks
+P  `units`       `20%`, `2pp`, `3x`, `5m`, `200k`, `10MiB`, `+1pp..+6pp`
+P  `starter`     the commented file that `driftgate init` writes
+P  `schema`      `driftgate.schema.json` for editors
+P  `errors`      the error tree of this package
+"""

@@ -1,0 +1,91 @@
+"""Where things are: listeners, model servers, Redis, webhooks."""
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Annotated, Final, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSchema
+
+from gateway.config.errors import Unusable
+from gateway.config.fields import PLACEHOLDER
+
+_PORT_LIMIT: Final = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a listener binds. Port 0 asks the system for a free one."""
+
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it. A name other than localhost is taken to be reachable."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        """`host:port`, with brackets around IPv6."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _address(value: object) -> Address:
+    if isinstance(value, Address):
+        return value
+    host, colon, port = str(value).rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isdigit() or int(port) > _PORT_LIMIT:
+        raise Unusable(f"{value!r} is not an address", "write host:port, such as 127.0.0.1:8080")
+    return Address(host, int(port))
+
+
+AddressField: TypeAlias = Annotated[
+    Address,
+    PlainValidator(_address),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^.+:\d{1,5}$", "examples": ["127.0.0.1:8080"]}),
+]
+
+
+def _base_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Unusable("not an http or https address", "write it with its path, such as http://10.0.0.5:8000/v1")
+    if parts.username or parts.password:
+        raise Unusable("credentials do not belong in base_url", "put the key in api_key, or a header in headers")
+    if parts.query or parts.fragment:
+        raise Unusable("a base_url has no query and no fragment", "leave everything from ? or # away")
+    return text.rstrip("/")
+
+
+BaseUrl: TypeAlias = Annotated[str, AfterValidator(_base_url)]
+"""Where a model server's API begins, without the trailing slash: `http://10.0.0.5:8000/v1`."""
+
+
+def _redis_url(text: str) -> str:
+    if text == "embedded" or text.startswith(("redis://", "rediss://", "unix://")):
+        return text
+    if text.startswith(("redis+sentinel://", "redis+cluster://")):
+        raise Unusable(
+            "Sentinel and Cluster are not supported by this version yet", "use embedded, redis:// or rediss://"
+        )
+    raise Unusable("not a Redis address", "write embedded, or a URL that begins with redis:// or rediss://")
+
+
+RedisUrl: TypeAlias = Annotated[str, AfterValidator(_redis_url)]
+
+
+def _webhook(text: str) -> str:
+    parts = urlsplit(text)
+    if text != PLACEHOLDER and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise Unusable("not an http or https address", "write the webhook's full URL")
+    return text
+
+
+WebhookUrl: TypeAlias = Annotated[str, AfterValidator(_webhook)]

@@ -1,0 +1,143 @@
+"""What one section says about another: references, plans that cannot work, budgets that guard nothing.
+
+Runs on a configuration whose single values are already right. Each finding is a path, what is wrong, and what to do.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from gateway.config.document import Path
+from gateway.config.fields import PLACEHOLDER, KeyKind
+from gateway.config.model import Config
+from gateway.config.plans import LIMITS, BudgetSpec, PlanSpec
+from gateway.config.variants import FIXED_BY_GATEWAY
+from gateway.keys import Role
+from rollback.plan import BudgetClass
+
+Finding: TypeAlias = tuple[Path, str, str]
+
+
+def findings(config: Config) -> Iterator[Finding]:
+    """Everything that cannot work, whichever section is to blame."""
+    yield from _listeners(config)
+    yield from _models(config)
+    yield from _endpoints(config)
+    for name, plan in config.plans.items():
+        yield from _stages(name, plan)
+        for signal, budget in plan.budgets.items():
+            yield from _budget(("plans", name, "budgets", signal), signal, budget)
+    yield from _keys(config)
+
+
+def cautions(config: Config) -> Iterator[Finding]:
+    """What works, but hardly as meant."""
+    if config.keys and not any(key.role in (Role.DEPLOYER, Role.ADMIN) for key in config.keys):
+        yield ("keys",), "no key may start a rollout", "add one with role deployer"
+    for index, key in enumerate(config.keys):
+        if key.role not in (Role.APP, Role.ADMIN) and (key.pin or key.tenant):
+            yield ("keys", index), "pin and tenant mean nothing for this role", "they are for role app"
+    for name, endpoint in config.endpoints.items():
+        agreement = config.plan_names().count(endpoint.plan) and any(
+            budget.signal == "agreement" and budget.budget_class is BudgetClass.GUARDRAIL
+            for budget in config.plan_for(name).budgets
+        )
+        if agreement and not endpoint.shadow.noise_floor:
+            path: Path = ("endpoints", name, "shadow", "noise_floor")
+            yield path, "agreement cannot be judged without a noise floor, and holds", "set 2%, or agreement: off"
+        if any(source.kind is KeyKind.CALLER for source in (*endpoint.slices, *endpoint.sticky_by)) and not config.keys:
+            yield ("endpoints", name), "key.… is empty without keys", "add keys, or use a header"
+
+
+def _listeners(config: Config) -> Iterator[Finding]:
+    for plane in ("data", "admin"):
+        address = config.listen.data if plane == "data" else config.listen.admin
+        if not config.keys and not address.is_loopback:
+            message = f"{address} can be reached from elsewhere, and without keys everything is open"
+            yield ("listen", plane), message, "add keys (`driftgate key create`), or listen on 127.0.0.1"
+    if config.listen.data == config.listen.admin and config.listen.data.port:
+        yield ("listen", "admin"), "both planes cannot share one address", "give the admin plane another port"
+
+
+def _models(config: Config) -> Iterator[Finding]:
+    for name, model in config.models.items():
+        for option in model.overrides:
+            if option in FIXED_BY_GATEWAY:
+                path: Path = ("models", name, "overrides", option)
+                yield (
+                    path,
+                    f"{option} cannot be overridden",
+                    "it belongs to the request; for the model's name use model:",
+                )
+        for header in model.headers:
+            if header.lower() in ("authorization", "x-api-key", "content-length", "host", "transfer-encoding"):
+                yield ("models", name, "headers", header), "this header is the gateway's", "for a key use api_key"
+
+
+def _endpoints(config: Config) -> Iterator[Finding]:
+    for name, endpoint in config.endpoints.items():
+        if endpoint.stable not in config.models:
+            fix = f"use one of {', '.join(sorted(config.models))}"
+            yield ("endpoints", name, "stable"), f"there is no model {endpoint.stable!r}", fix
+        if endpoint.plan not in config.plan_names():
+            fix = f"use one of {', '.join(config.plan_names())}"
+            yield ("endpoints", name, "plan"), f"there is no plan {endpoint.plan!r}", fix
+    for path, endpoint_name in config.passthrough.items():
+        if not path.startswith("/v1/"):
+            yield ("passthrough", path), "not a path below /v1/", "write it in full, such as /v1/audio/speech"
+        if endpoint_name not in config.endpoints:
+            fix = f"use one of {', '.join(sorted(config.endpoints))}"
+            yield ("passthrough", path), f"there is no endpoint {endpoint_name!r}", fix
+
+
+def _stages(name: str, plan: PlanSpec) -> Iterator[Finding]:
+    for index, (stage, after) in enumerate(zip(plan.stages, plan.stages[1:], strict=False)):
+        if after.weight_bps <= stage.weight_bps:
+            path: Path = ("plans", name, "stages", index + 1, "weight")
+            yield path, "weights must rise from stage to stage", f"use more than {stage.weight_bps / 100:g}%"
+    for index, stage in enumerate(plan.stages):
+        if stage.deadline_seconds is not None and stage.deadline_seconds <= stage.bake_seconds:
+            deadline: Path = ("plans", name, "stages", index, "deadline")
+            yield deadline, "the deadline passes before the bake does", "make it longer than bake"
+
+
+def _budget(path: Path, signal: str, budget: BudgetSpec | None) -> Iterator[Finding]:
+    if signal not in LIMITS:
+        yield path, f"there is no signal {signal!r}", f"use one of {', '.join(sorted(LIMITS))}"
+        return
+    if signal == "errors" and (budget is None or budget.budget_class is not BudgetClass.GUARDRAIL):
+        yield path, "errors is always a guardrail", "the other signals rest on it; widen its limit instead"
+    if budget is None:
+        return
+    for limit in sorted(budget.limits - LIMITS[signal]):
+        yield (*path, limit), f"{signal} is not judged by {limit}", f"use {' or '.join(sorted(LIMITS[signal]))}"
+    if not budget.limits:
+        yield (
+            path,
+            "a budget without a limit guards nothing",
+            f"set {' or '.join(sorted(LIMITS[signal]))}, or write off",
+        )
+    wanted = budget.expected
+    if wanted is not None and wanted.relative != (signal == "length"):
+        unit = "relative, in %" if signal == "length" else "in points, pp"
+        yield (*path, "expected"), f"a change of {signal} is {unit}", "change the unit"
+    if wanted is not None and signal == "length" and wanted.low <= -1:
+        yield (*path, "expected"), "nothing can be 100 % shorter", "write a smaller change"
+
+
+def _keys(config: Config) -> Iterator[Finding]:
+    names = Counter(key.name for key in config.keys)
+    hashes = Counter(key.hash for key in config.keys if key.hash != PLACEHOLDER)
+    for index, key in enumerate(config.keys):
+        if names[key.name] > 1:
+            yield (
+                ("keys", index, "name"),
+                f"two keys are called {key.name}",
+                "the audit record needs to tell them apart",
+            )
+        if hashes[key.hash] > 1:
+            yield ("keys", index, "hash"), "two entries hold the same key", "create a key for each"
+        for position, endpoint in enumerate(key.endpoints or ()):
+            if endpoint not in config.endpoints:
+                fix = f"use one of {', '.join(sorted(config.endpoints))}"
+                yield ("keys", index, "endpoints", position), f"there is no endpoint {endpoint!r}", fix

@@ -1,0 +1,246 @@
+"""The configuration as values: what `load` makes of a file, and what every process is handed.
+
+Models are resolved here (`extends` is applied, `system_prompt` is the text): nobody who serves needs the file again.
+Attributes name their unit (`bake_seconds`), options in the file do not (`bake: 5m`). Secrets are plain strings left out
+of `repr`: never log a dump of this.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BeforeValidator, Field, JsonValue
+
+from gateway.config.addresses import Address, AddressField, BaseUrl, RedisUrl, WebhookUrl
+from gateway.config.fields import (
+    HASH_PATTERN,
+    PLACEHOLDER,
+    Bytes,
+    Count,
+    KeyKind,
+    KeySource,
+    ModelName,
+    Name,
+    PositiveSeconds,
+    Seconds,
+    Share,
+    SliceSource,
+    StickySource,
+    VoteSource,
+    Workers,
+)
+from gateway.config.plans import PlanSpec, Section
+from gateway.keys import Role
+from rollback.errors import InvalidPlan
+from rollback.plan import OnDeadline, Plan
+
+DEFAULT_PLAN: Final = "default"
+MIB: Final = 1 << 20
+
+AlertEvent = Literal["rolled_back", "holding", "promoted", "stable_failing", "blind"]
+
+
+class Listen(Section):
+    """Where the two planes listen. Port 0 asks the system for a free port."""
+
+    data: AddressField = Field(default=Address("127.0.0.1", 8080), description="applications ask here")
+    admin: AddressField = Field(default=Address("127.0.0.1", 8081), description="operators, dashboard, metrics")
+
+
+class Redis(Section):
+    """Where runtime state lives. `replicas`: how many must confirm before a rollback counts as durable."""
+
+    url: RedisUrl = Field(default="embedded", repr=False, description="embedded, redis://…, rediss://… or unix://…")
+    prefix: str = Field(default="dg", pattern=r"^[A-Za-z0-9._-]{1,32}$", description="first part of every key's name")
+    replicas: int = Field(default=0, ge=0, description="replicas that a rollback waits for (external Redis only)")
+
+
+class Price(Section):
+    """What a model's tokens cost, per million."""
+
+    input: float = Field(ge=0, description="per million prompt tokens")
+    output: float = Field(ge=0, description="per million completion tokens")
+
+
+class Model(Section):
+    """What can be an arm: a model server, and how it is asked.
+
+    `model` is the name that the server knows; `overrides` are merged into each request's body; `headers` are added to
+    each request. `timeout_seconds` is the longest wait for the first byte (None: the limits' `first_byte`).
+    """
+
+    base_url: BaseUrl = Field(description="where the server's API begins, such as http://10.0.0.5:8000/v1")
+    model: str = Field(
+        min_length=1, description="the name that the server knows the model by; default: this entry's name"
+    )
+    api_key: str | None = Field(
+        default=None, repr=False, description="sent as a bearer token, and as x-api-key to Anthropic"
+    )
+    headers: Mapping[str, str] = Field(default_factory=dict, repr=False, description="added to every request")
+    timeout_seconds: PositiveSeconds | None = Field(
+        default=None,
+        validation_alias="timeout",
+        description="longest wait for the first byte; default: limits.first_byte",
+    )
+    ca_file: Path | None = Field(
+        default=None, description="PEM file of the authority that signed the server's certificate"
+    )
+    price: Price | None = Field(default=None, description="cost per million tokens")
+    extends: str | None = Field(default=None, description="another model whose options this one starts from")
+    overrides: Mapping[str, JsonValue] = Field(default_factory=dict, description="merged into each request's body")
+    system_prompt: str | None = Field(
+        default=None,
+        description="a file with the system prompt, relative to this one (or the text, if it has several lines)",
+    )
+
+
+class ShadowSpec(Section):
+    """How much is mirrored. `sample` and `noise_floor` are fractions of the requests."""
+
+    sample: Share = Field(default=0.20, description="share of requests that are mirrored to the other arm")
+    noise_floor: Share = Field(
+        default=0.02, description="share sent to stable twice, to learn how far it varies by itself"
+    )
+    max_tokens_per_minute: Count | None = Field(default=None, description="the mirror's budget of tokens")
+
+
+DEFAULT_STICKY: Final = (
+    KeySource(KeyKind.HEADER, "x-user-id"),
+    KeySource(KeyKind.BODY, "user"),
+    KeySource(KeyKind.CONVERSATION),
+)
+
+
+class Endpoint(Section):
+    """What applications ask for by `model`. `stable` is only the first one: promotions are generations in Redis."""
+
+    stable: str = Field(description="the model that serves until a promotion")
+    plan: str = Field(default=DEFAULT_PLAN, description="the plan that a rollout takes unless it names one")
+    sticky_by: tuple[StickySource, ...] = Field(
+        default=DEFAULT_STICKY, description="first present source is the key; with none, each request stands for itself"
+    )
+    vote_by: VoteSource = Field(default=KeySource(KeyKind.STICKY), description="what counts once as evidence")
+    slices: tuple[SliceSource, ...] = Field(default=(), description="dimensions in which signals are reported apart")
+    shadow: ShadowSpec = Field(default=ShadowSpec(), description="how much is mirrored")
+    present_model_as: Literal["upstream", "endpoint"] = Field(
+        default="upstream", description="the answer's model: as the upstream said it, or the endpoint's name"
+    )
+
+
+class KeySpec(Section):
+    """One API key: who holds it, and what it may do. `driftgate key create` prints such an entry."""
+
+    name: Name = Field(description="who holds the key; the actor in the audit record")
+    role: Role = Field(description="viewer < operator < deployer < admin; app reaches the data plane only")
+    hash: str = Field(
+        pattern=HASH_PATTERN, repr=False, description="hmac-sha256:… of the key, by `driftgate key create`"
+    )
+    tenant: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9._-]{1,64}$", description="value of the slice key.tenant"
+    )
+    endpoints: tuple[str, ...] | None = Field(default=None, description="the only endpoints it may use; default: all")
+    pin: bool = Field(default=False, description="may send x-driftgate-arm, x-driftgate-key and x-driftgate-slice")
+
+
+class Alert(Section):
+    """A webhook, the events it gets, and those of them that should wake somebody."""
+
+    url: WebhookUrl = Field(repr=False, description="where the event is posted as JSON")
+    on: tuple[AlertEvent, ...] = Field(
+        default=("rolled_back", "holding", "promoted"), description="events that are sent"
+    )
+    page: tuple[AlertEvent, ...] = Field(
+        default=("rolled_back", "stable_failing", "blind"), description="events sent with severity page"
+    )
+
+
+class Limits(Section):
+    """Bounds of the data path."""
+
+    max_body_bytes: Bytes = Field(
+        default=10 * MIB, validation_alias="max_body", description="largest request body; else 413"
+    )
+    drain_seconds: Seconds = Field(
+        default=30.0, validation_alias="drain", description="how long a stop waits for answers"
+    )
+    connect_seconds: PositiveSeconds = Field(default=5.0, validation_alias="connect", description="upstream connect")
+    first_byte_seconds: PositiveSeconds = Field(
+        default=120.0, validation_alias="first_byte", description="longest wait for an upstream's first byte"
+    )
+    idle_seconds: PositiveSeconds = Field(
+        default=60.0, validation_alias="idle", description="longest silence within an upstream's answer"
+    )
+
+
+def _without_tilde(value: object) -> object:
+    return str(Path(value).expanduser()) if isinstance(value, str) else value
+
+
+class Config(Section):
+    """One whole, checked configuration."""
+
+    listen: Listen = Field(default=Listen(), description="where the two planes listen")
+    workers: Workers = Field(default="auto", description="data workers; auto: one per core")
+    state_dir: Annotated[Path, BeforeValidator(_without_tilde)] = Field(
+        default_factory=lambda: Path("~/.local/state/driftgate").expanduser(),
+        description="embedded server's files and the journal; DRIFTGATE_STATE_DIR overrides it",
+    )
+    redis: Redis = Field(default=Redis(), description="where runtime state lives")
+    models: Mapping[ModelName, Model] = Field(min_length=1, description="what can be an arm")
+    endpoints: Mapping[Name, Endpoint] = Field(min_length=1, description="what applications ask for by model")
+    plans: Mapping[Name, PlanSpec] = Field(default_factory=dict, description="stages and budgets, by name")
+    keys: tuple[KeySpec, ...] = Field(default=(), description="without keys everything is open, on loopback only")
+    alerts: tuple[Alert, ...] = Field(default=(), description="webhooks")
+    passthrough: Mapping[str, str] = Field(
+        default_factory=dict, description="other /v1/ paths, and the endpoint each goes to"
+    )
+    limits: Limits = Field(default=Limits(), description="bounds of the data path")
+
+    def plan_names(self) -> tuple[str, ...]:
+        """Every plan that can be named, the built-in default included."""
+        return tuple(sorted({DEFAULT_PLAN, *self.plans}))
+
+    def plan_for(self, endpoint: str, name: str | None = None) -> Plan:
+        """The judge's plan for a rollout on `endpoint`; raises `InvalidPlan` where there is none of that name."""
+        chosen = name or self.endpoints[endpoint].plan
+        if chosen not in self.plan_names():
+            raise InvalidPlan(f"there is no plan {chosen!r}; the configuration has {', '.join(self.plan_names())}")
+        return self.plans.get(chosen, PlanSpec()).resolve(chosen)
+
+    def worker_count(self) -> int:
+        """How many data workers to run: as configured, or one per core that this process may use."""
+        return self.workers if isinstance(self.workers, int) else len(os.sched_getaffinity(0))
+
+    def not_yet(self) -> list[str]:
+        """Options that are read and checked, but that this version does not act on: said aloud, never ignored."""
+        notes = [
+            f"models.{name}.price: read, not used until costs are reported"
+            for name, model in self.models.items()
+            if model.price is not None
+        ]
+        notes += [f"passthrough.{path}: read, not served yet; the path answers 404" for path in self.passthrough]
+        notes += [
+            f"endpoints.{name}.present_model_as: read, not done yet; the answer's model is passed through"
+            for name, endpoint in self.endpoints.items()
+            if endpoint.present_model_as == "endpoint"
+        ]
+        notes += [
+            f"plans.{name}.stages[{index}].on_deadline: approve holds; there is no command to approve with yet"
+            for name, plan in self.plans.items()
+            for index, stage in enumerate(plan.stages)
+            if stage.on_deadline is OnDeadline.APPROVE
+        ]
+        return notes
+
+    def placeholders(self) -> list[str]:
+        """Entries that still hold the placeholder of an example, and so cannot work."""
+        notes = [
+            f"keys.{key.name}.hash is a placeholder: this key opens nothing"
+            for key in self.keys
+            if key.hash == PLACEHOLDER
+        ]
+        notes += [
+            "alerts: a url is a placeholder: nothing is sent to it" for alert in self.alerts if alert.url == PLACEHOLDER
+        ]
+        return notes

@@ -1,0 +1,17 @@
+"""The control process: the controller's home, the admin plane, metrics, alerts and the dashboard.
+
+S  `main`        the role: wires everything below and runs it
+S  `home`        what this gateway does without Redis: workers, journal, alerts
+P  `routes`      what a worker that connects must be told
+S  `operations`  what operators can do to an endpoint
+S  `rolling`     an operator's rollback, which works with Redis gone
+S  `probing`     asks a candidate for a small answer before a rollout starts
+P  `views`       rollouts, signals and audit entries as JSON
+S  `admin`       the admin API
+P  `access`      who may call what: default deny, same origin
+P  `problems`    errors as problem details (RFC 9457)
+S  `web`         the ASGI application and its server
+P  `exposition`  counters as Prometheus text
+P  `metrics`     which numbers of the control process are metrics
+S  `alerts`      webhooks
+"""

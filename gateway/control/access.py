@@ -1,0 +1,85 @@
+"""Who may call what on the admin plane. Pure decisions, and the one guard that applies them to every route.
+
+A route without a declared need is closed to everyone: whoever adds one has to say who it is for. Browsers are kept from
+being used against an open gateway on loopback: a request that says it comes from another origin is refused, and an open
+gateway answers only to a name that nobody else can point at it.
+"""
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any, Final, TypeAlias
+
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+
+from gateway.keys import Caller, KeyRing, Role, bearer
+
+NEEDS: Final = "needs"
+"""The route option that declares who may call it: a role's value, or `anybody`."""
+ANYBODY: Final = "anybody"
+
+_Connection: TypeAlias = ASGIConnection[Any, Any, Any, Any]
+
+
+class Unauthenticated(Exception):
+    """No key, or a wrong one."""
+
+
+class Forbidden(Exception):
+    """The caller is known, or not asked for, and may not do this."""
+
+
+def open_to(role: Role) -> dict[str, str]:
+    """The option of a route that needs `role`."""
+    return {NEEDS: role.value}
+
+
+def permitted(need: str | None, caller: Caller | None) -> None:
+    """Raises where a route with this need is closed to this caller (None: unknown)."""
+    if need == ANYBODY:
+        return
+    if need is None:
+        raise Forbidden("this route is closed: it does not say who may call it")
+    if caller is None:
+        raise Unauthenticated("this needs a key: send it as `Authorization: Bearer …` (DRIFTGATE_ADMIN_KEY)")
+    if not caller.may_act_as(Role(need)):
+        raise Forbidden(f"this needs the role {need}; the key {caller.name!r} has {caller.role.value}")
+
+
+def same_origin(headers: Mapping[str, str], *, is_open: bool) -> None:
+    """Raises `Forbidden` for what a browser sends on behalf of another page."""
+    host, origin = headers.get("host", ""), headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != host:
+        raise Forbidden("a page of another origin may not call the admin API")
+    if headers.get("sec-fetch-site", "same-origin") in ("cross-site", "same-site"):
+        raise Forbidden("a page of another site may not call the admin API")
+    if is_open and not _is_own_name(host):
+        raise Forbidden(f"without keys the admin plane answers to loopback names only, not {host!r}; configure keys")
+
+
+def _is_own_name(host: str) -> bool:
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if name == "localhost":
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+class Gate:
+    """The guard of every route."""
+
+    def __init__(self, keys: KeyRing) -> None:
+        self._keys = keys
+
+    def __call__(self, connection: _Connection, handler: BaseRouteHandler) -> None:
+        """Lets a request pass, or raises `Unauthenticated` or `Forbidden`. The caller is put on the request's scope."""
+        headers = connection.headers
+        same_origin(headers, is_open=self._keys.is_open)
+        caller = self._keys.authenticate(bearer(headers.get("authorization")))
+        permitted(handler.opt.get(NEEDS), caller)
+        endpoint = connection.path_params.get("endpoint")
+        if caller is not None and isinstance(endpoint, str) and not caller.may_reach(endpoint):
+            raise Forbidden(f"the key {caller.name!r} may not reach the endpoint {endpoint!r}")
+        connection.scope["state"]["caller"] = caller

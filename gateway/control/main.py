@@ -1,0 +1,120 @@
+"""The role `control`: one per gateway. Wires the parts of this package together and runs them until told to stop.
+
+It starts with Redis gone as well: the admin plane answers, a rollback works, and the controller goes on when Redis is
+back.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Iterable, Mapping
+from uuid import uuid4
+
+import anyio
+
+from gateway.channel.server import ControlServer
+from gateway.config.model import Config
+from gateway.control.admin import Desk
+from gateway.control.alerts import Alerts
+from gateway.control.home import Home
+from gateway.control.operations import Operations
+from gateway.control.returning import Returning
+from gateway.control.rolling import RollingBack
+from gateway.control.routes import Routes
+from gateway.control.web import Server, application
+from gateway.keys import SECRET_VARIABLE, KeyRing
+from gateway.runtime import Ready, Runtime
+from gateway.upstream.asking import Asker
+from rollback.carrying import Carrier
+from rollback.controller import TICK_SECONDS, Controller
+from rollback.journal import Journal
+from rollback.store import WRITE_SECONDS, RolloutStore
+from rollback.watching import Watched
+from routing.store import connect
+from shadow.signals.catalogue import VERSIONS
+
+
+async def serve(config: Config, runtime: Runtime, *, listener: socket.socket, ready: Ready, stop: anyio.Event) -> None:
+    """Run the control process on `listener` until `stop` is set. `ready` is called once the admin plane answers."""
+    redis = connect(runtime.redis_url, timeout_seconds=WRITE_SECONDS)
+    asker = Asker(config)
+    journal = await anyio.to_thread.run_sync(Journal, runtime.journal)
+    try:
+        store = RolloutStore(redis, runtime.redis_prefix, replicas=config.redis.replicas)
+        await _run(config, runtime, store, journal, asker, listener, ready, stop)
+    finally:
+        journal.close()
+        asker.close()
+        with anyio.move_on_after(1.0, shield=True):
+            await redis.aclose()
+
+
+async def _run(
+    config: Config,
+    runtime: Runtime,
+    store: RolloutStore,
+    journal: Journal,
+    asker: Asker,
+    listener: socket.socket,
+    ready: Ready,
+    stop: anyio.Event,
+) -> None:
+    clock = time.monotonic  # one clock for all processes of a machine: leases are told in it
+    routes, alerts = Routes(clock), Alerts(config.alerts)
+    watched: Mapping[str, Watched] = {endpoint: Watched() for endpoint in config.endpoints}
+    channel = ControlServer(
+        runtime.control_socket, state=routes.messages, lease_seconds=lambda: longest_lease(config, watched)
+    )
+    home = Home(journal, channel, routes, alerts)
+    carrier = Carrier(store, home, clock)
+    controller = Controller(
+        store,
+        store,
+        home,
+        carrier,
+        watched,
+        holder=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}",
+        tick_seconds=tick_seconds(config),
+    )
+    operations = Operations(config, store, home, carrier, watched, asker, VERSIONS)
+    rolling = RollingBack(store, home, carrier, watched)
+    desk = Desk(
+        operations=operations,
+        returning=Returning(config, store, home, carrier, rolling, watched, clock),
+        controller=controller,
+        home=home,
+        channel=channel,
+        alerts=alerts,
+        stopping=stop,
+        wake=controller.wake,
+    )
+    keys = KeyRing.from_config(config.keys, os.environ.get(SECRET_VARIABLE))
+    server = Server(application(desk, keys), ready)
+    async with channel.serving(), anyio.create_task_group() as tasks:
+        tasks.start_soon(controller.run)
+        tasks.start_soon(alerts.run)
+        tasks.start_soon(_end, stop, server)
+        await server.serve(sockets=[listener])
+        tasks.cancel_scope.cancel()
+
+
+async def _end(stop: anyio.Event, server: Server) -> None:
+    await stop.wait()
+    server.should_exit = True
+
+
+def longest_lease(config: Config, watched: Mapping[str, Watched]) -> float:
+    """The longest that a worker may still expose a candidate by itself: running plans' leases, else the configured."""
+    running = [seen.rollout.plan.lease_seconds for seen in watched.values() if seen.rollout is not None]
+    return max([*running, *configured_leases(config)])
+
+
+def configured_leases(config: Config) -> Iterable[float]:
+    """The lease of each configured plan."""
+    first = next(iter(config.endpoints))
+    return [config.plan_for(first, name).lease_seconds for name in config.plan_names()]
+
+
+def tick_seconds(config: Config) -> float:
+    """A second, or a third of the shortest lease: a lease outlives two missed ticks."""
+    return min([TICK_SECONDS, *(lease / 3 for lease in configured_leases(config))])

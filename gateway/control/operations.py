@@ -1,0 +1,268 @@
+"""What operators can do to an endpoint, but for rolling back (`rolling`): start, pause, resume, promote, look.
+
+Each command reads, makes the next document by a pure function of `rollback.commands`, and commits it under the same
+fence as the controller. If another transition comes first, it reads again: an operator means the rollout, not a
+revision of it.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from gateway.config.model import Config
+from gateway.config.plans import expecting
+from gateway.control.home import Home
+from gateway.control.probing import Upstream, probe
+from gateway.control.views import View, generation_view, rollout_view
+from rollback import commands
+from rollback.audit import AuditEntry
+from rollback.carrying import Because, Carrier, next_generation
+from rollback.errors import Conflict, NotPossible, UnknownEndpoint, UnknownRollout
+from rollback.plan import Plan
+from rollback.rollout import Phase, Rollout
+from rollback.store import Loaded, RolloutStore
+from rollback.watching import Watched
+from routing.errors import StoreUnavailable
+from routing.exposure import Generation
+
+TRIES: Final = 5
+"""A command that loses five races in a row is told so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What an operator wants started."""
+
+    candidate: str
+    plan: str | None = None
+    reason: str = ""
+    expect: tuple[str, ...] = ()
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A rollout that has begun, and what its operator should know."""
+
+    rollout: Rollout
+    notes: tuple[str, ...]
+
+
+class Operations:
+    """Operators' commands on the endpoints of `config`."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: RolloutStore,
+        home: Home,
+        carrier: Carrier,
+        watched: Mapping[str, Watched],
+        upstream: Upstream,
+        signal_versions: Mapping[str, int],
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._home = home
+        self._carrier = carrier
+        self._watched = watched
+        self._upstream = upstream
+        self._signal_versions = signal_versions
+
+    def check(self, endpoint: str) -> None:
+        """Raises `UnknownEndpoint`."""
+        if endpoint not in self._config.endpoints:
+            known = ", ".join(sorted(self._config.endpoints))
+            raise UnknownEndpoint(f"there is no endpoint {endpoint!r}; the configuration has {known}")
+
+    def stable_of(self, endpoint: str, known: Generation | None) -> Generation:
+        """The endpoint's generation: as Redis has it, else as remembered, else the configuration's."""
+        remembered = self._home.journal.generations.get(endpoint)
+        latest = max((g for g in (known, remembered) if g is not None), key=lambda g: g.number, default=None)
+        return latest or Generation(number=0, model=self._config.endpoints[endpoint].stable, since_at=0.0, by="config")
+
+    async def start(self, endpoint: str, wish: Wish, actor: str) -> Started:
+        """Begin a rollout. Raises `NotPossible`, `InvalidPlan`, `ProbeFailed` with what to do instead."""
+        self.check(endpoint)
+        plan = self._plan(endpoint, wish)
+        loaded = await self._store.load(endpoint)
+        self._may_start(endpoint, wish, loaded)
+        await probe(self._upstream, wish.candidate)
+        if loaded.rollout is not None and loaded.rollout.is_running:
+            await self._make_room(loaded.rollout, wish, actor)
+        for _ in range(TRIES):
+            loaded = await self._store.load(endpoint)
+            self._may_start(endpoint, replace(wish, replace=False), loaded)
+            because = Because(actor=actor, action="start", now=loaded.now)
+            try:
+                change = await self._carrier.carry_out(
+                    loaded.rollout, self._first(endpoint, wish, plan, loaded, actor), because
+                )
+            except Conflict:
+                continue
+            self._watched[endpoint].rollout = change.after
+            return Started(change.after, self._notes(change.after))
+        raise NotPossible(
+            f"{endpoint} is being changed by others; look at `driftgate history {endpoint}` and try again"
+        )
+
+    def _plan(self, endpoint: str, wish: Wish) -> Plan:
+        if wish.candidate not in self._config.models:
+            known = ", ".join(sorted(self._config.models))
+            raise NotPossible(f"the configuration has no model {wish.candidate!r}; it has {known}")
+        return expecting(self._config.plan_for(endpoint, wish.plan), wish.expect)
+
+    def _may_start(self, endpoint: str, wish: Wish, loaded: Loaded) -> None:
+        stable = self.stable_of(endpoint, loaded.generation).model
+        if wish.candidate == stable:
+            raise NotPossible(f"{wish.candidate} is the stable model of {endpoint} already; name another candidate")
+        if loaded.rollout is not None and loaded.rollout.is_running and not wish.replace:
+            raise NotPossible(
+                f"{loaded.rollout.id} is running on {endpoint} ({loaded.rollout.candidate}, {loaded.rollout.phase}): "
+                "wait for it, roll it back, or start with --replace"
+            )
+
+    async def _make_room(self, running: Rollout, wish: Wish, actor: str) -> None:
+        reason = f"replaced by a rollout of {wish.candidate}"
+
+        def step(rollout: Rollout, now: float) -> Rollout:
+            return commands.roll_back(rollout, actor=actor, reason=reason, now=now)
+
+        await self.command(running.endpoint, "rollback", actor, step)
+
+    def _first(self, endpoint: str, wish: Wish, plan: Plan, loaded: Loaded, actor: str) -> Rollout:
+        journal = self._home.journal
+        known = loaded.rollout
+        day = datetime.fromtimestamp(loaded.now, UTC).strftime("%Y%m%d")
+        return commands.start(
+            id=f"{endpoint}-{day}-{secrets.token_hex(2)}",
+            endpoint=endpoint,
+            stable=self.stable_of(endpoint, loaded.generation).model,
+            candidate=wish.candidate,
+            plan=plan,
+            salt=secrets.token_hex(8),
+            revision=max(known.revision if known else 0, journal.revisions.get(endpoint, 0)) + 1,
+            epoch=max(known.epoch if known else 0, journal.epochs.get(endpoint, 0)) + 1,
+            actor=actor,
+            reason=wish.reason,
+            now=loaded.now,
+            signal_versions=dict(self._signal_versions),
+        )
+
+    def _notes(self, rollout: Rollout) -> tuple[str, ...]:
+        notes = [
+            f"until it is promoted, {rollout.stable} must be able to carry all traffic: a lost lease sends it all there"
+        ]
+        served = sum(
+            value
+            for key, value in self._home.counters().items()
+            if key.startswith("driftgate_requests_total{") and f'endpoint="{rollout.endpoint}"' in key
+        )
+        if not served:
+            notes.append(f"{rollout.endpoint} has had no requests yet: nothing can be judged before there are some")
+        return tuple(notes)
+
+    async def pause(self, endpoint: str, actor: str, reason: str) -> Rollout:
+        """Keep the weight, do not widen."""
+        return await self.command(
+            endpoint, "pause", actor, lambda r, now: commands.pause(r, actor=actor, reason=reason, now=now)
+        )
+
+    async def resume(self, endpoint: str, actor: str, reason: str) -> Rollout:
+        """End a pause."""
+        return await self.command(
+            endpoint, "resume", actor, lambda r, now: commands.resume(r, actor=actor, reason=reason, now=now)
+        )
+
+    async def promote(self, endpoint: str, actor: str, reason: str, *, full: bool) -> Rollout:
+        """Widen by one stage, or promote at once, without evidence; the latter needs a reason."""
+        if full and not reason:
+            raise NotPossible("a full promotion bypasses all evidence: say why with --reason")
+        verb = commands.promote_full if full else commands.promote_step
+        action = "promote_full" if full else "promote_step"
+        return await self.command(endpoint, action, actor, lambda r, now: verb(r, actor=actor, reason=reason, now=now))
+
+    async def command(
+        self, endpoint: str, action: str, actor: str, step: Callable[[Rollout, float], Rollout]
+    ) -> Rollout:
+        """Carry `step` out on the latest rollout. Raises `NotPossible`, `StoreUnavailable`, `MalformedState`."""
+        self.check(endpoint)
+        for _ in range(TRIES):
+            loaded = await self._store.load(endpoint)
+            before = loaded.rollout
+            if before is None:
+                raise NotPossible(f"no rollout has run on {endpoint}; begin one with `driftgate start {endpoint}`")
+            after = step(before, loaded.now)
+            generation = None
+            if after.phase is Phase.PROMOTED and before.is_running:
+                generation = next_generation(loaded.generation, after, self._home.journal, by=actor, now=loaded.now)
+            because = Because(actor=actor, action=action, now=loaded.now)
+            try:
+                change = await self._carrier.carry_out(before, after, because, generation)
+            except Conflict:
+                continue
+            self._watched[endpoint].rollout = change.after
+            return change.after
+        raise NotPossible(
+            f"{endpoint} is being changed by others; look at `driftgate history {endpoint}` and try again"
+        )
+
+    async def rollout(self, rollout_id: str) -> View:
+        """A rollout by its id, ended ones too; raises `UnknownRollout`."""
+        found = await self._store.find(self._config.endpoints, rollout_id)
+        if found is None:
+            raise UnknownRollout(
+                f"there is no rollout {rollout_id!r}; `driftgate history ENDPOINT` lists those there were"
+            )
+        return await self._shown(found)
+
+    async def endpoint(self, name: str) -> View:
+        """An endpoint with its generations and its latest rollout; with Redis gone, as last seen, and saying so."""
+        self.check(name)
+        try:
+            loaded = await self._store.load(name)
+            generations = await self._store.generations(name)
+        except StoreUnavailable as error:
+            return {**self.remembered(name), "generations": [], "fault": str(error)}
+        return {
+            **self._headline(name, loaded.generation),
+            "generations": [generation_view(generation) for generation in self._all(name, generations)],
+            "rollout": await self._shown(loaded.rollout) if loaded.rollout is not None else None,
+        }
+
+    def remembered(self, name: str) -> View:
+        """An endpoint as this process last saw it, without asking Redis."""
+        watched = self._watched[name]
+        rollout = watched.rollout
+        return {
+            **self._headline(name, watched.generation),
+            "fault": watched.fault,
+            "rollout": rollout_view(rollout, watched.counts, watched.reports) if rollout is not None else None,
+        }
+
+    def everything(self) -> list[View]:
+        """All endpoints as this process last saw them."""
+        return [self.remembered(name) for name in self._config.endpoints]
+
+    async def entries(self, endpoint: str, limit: int) -> Sequence[AuditEntry]:
+        """The latest audit entries, newest first."""
+        self.check(endpoint)
+        return await self._store.entries(endpoint, limit)
+
+    def _headline(self, name: str, known: Generation | None) -> View:
+        stable = self.stable_of(name, known)
+        return {"name": name, "stable": stable.model, "generation": stable.number}
+
+    def _all(self, name: str, stored: Sequence[Generation]) -> list[Generation]:
+        first = Generation(number=0, model=self._config.endpoints[name].stable, since_at=0.0, by="config")
+        return [first, *stored]
+
+    async def _shown(self, rollout: Rollout) -> View:
+        counts = await self._store.counts(rollout)
+        watched = self._watched[rollout.endpoint]
+        if watched.rollout is not None and watched.rollout.id == rollout.id and watched.reports:
+            return rollout_view(rollout, counts, watched.reports)
+        decided = [e for e in await self._store.entries(rollout.endpoint, 50) if e.rollout == rollout.id and e.signals]
+        return rollout_view(rollout, counts, decided[0].signals if decided else ())

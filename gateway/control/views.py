@@ -1,0 +1,111 @@
+"""Rollouts, signals and audit entries as the admin API shows them. Pure; the names are the contract's.
+
+Fractions, not percent; instants are Unix seconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from rollback.audit import AuditEntry
+from rollback.rollout import Phase, Rollout
+from rollback.verdict import SignalReport
+from routing.exposure import Generation
+
+View: TypeAlias = dict[str, Any]
+"""A JSON object, on its way out."""
+
+REQUESTS: Final = ("stable", "candidate", "fallback", "cancelled", "shadowed", "shed")
+
+
+def signal_view(report: SignalReport) -> View:
+    """One row of the signals table."""
+    return {
+        "signal": report.signal,
+        "slice": report.slice,
+        "source": report.source.value,
+        "test": report.test.value,
+        "side": report.side.value,
+        "class": report.budget_class.value,
+        "estimate": report.estimate,
+        "stable_rate": report.stable_rate,
+        "candidate_rate": report.candidate_rate,
+        "bound": report.bound,
+        "limit": report.limit,
+        "burn": report.burn,
+        "n": report.n,
+        "stage_n": report.stage_n,
+        "not_applicable": report.not_applicable,
+        "unmeasured": report.unmeasured,
+        "harmless": report.harmless,
+        "decides_widening": report.decides_widening,
+        "verdict": report.verdict.value,
+    }
+
+
+def rollout_view(rollout: Rollout, counts: Mapping[str, int], reports: Sequence[SignalReport]) -> View:
+    """One rollout with its numbers."""
+    return {
+        "id": rollout.id,
+        "endpoint": rollout.endpoint,
+        "stable": rollout.stable,
+        "candidate": rollout.candidate,
+        "plan": rollout.plan.name,
+        "phase": rollout.phase.value,
+        "stage": rollout.stage,
+        "stages": len(rollout.plan.stages),
+        "stage_weights_bps": [stage.weight_bps for stage in rollout.plan.stages],
+        "weight_bps": rollout.weight_bps,
+        "revision": rollout.revision,
+        "epoch": rollout.epoch,
+        "holding": rollout.holding.value if rollout.holding is not None else None,
+        "paused": rollout.paused,
+        "reason": rollout.reason,
+        "actor": rollout.actor,
+        "started_at": rollout.started_at,
+        "stage_started_at": rollout.stage_started_at,
+        "ended_at": rollout.ended_at,
+        "peak_burn": rollout.peak_burn,
+        "requests": {name: counts.get(name, 0) for name in REQUESTS},
+        "signals": [signal_view(report) for report in reports],
+    }
+
+
+def latched_view(endpoint: str, rollout: str, revision: int, reason: str) -> View:
+    """What can be said of a rolled-back rollout whose document is out of reach."""
+    return {
+        "id": rollout,
+        "endpoint": endpoint,
+        "phase": Phase.ROLLED_BACK.value,
+        "weight_bps": 0,
+        "revision": revision,
+        "reason": reason,
+    }
+
+
+def generation_view(generation: Generation) -> View:
+    """One generation."""
+    return {
+        "number": generation.number,
+        "model": generation.model,
+        "since_at": generation.since_at,
+        "by": generation.by,
+    }
+
+
+def entry_view(entry: AuditEntry) -> View:
+    """One audit entry, with the numbers it was decided on."""
+    return {
+        "id": entry.id,
+        "at": entry.at,
+        "actor": entry.actor,
+        "action": entry.action,
+        "rollout": entry.rollout,
+        "phase_from": entry.phase_from.value,
+        "phase_to": entry.phase_to.value,
+        "stage": entry.stage,
+        "weight_bps": entry.weight_bps,
+        "revision": entry.revision,
+        "reason": entry.reason,
+        "signals": [signal_view(report) for report in entry.signals],
+        "cells": entry.cells,
+    }

@@ -1,0 +1,107 @@
+"""The ASGI application of the admin plane, and the server that runs it on a socket it is given."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from socket import socket
+from typing import Any, Final
+
+import uvicorn
+from litestar import Litestar, Response, Router, get
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from gateway.control.access import ANYBODY, NEEDS, Gate, open_to
+from gateway.control.admin import ROUTES, Desk
+from gateway.control.problems import HANDLERS
+from gateway.keys import KeyRing, Role
+from gateway.version import __version__
+
+LARGEST_BODY: Final = 64 * 1024
+"""Bytes of an admin request: commands are a few hundred."""
+
+STREAMS_END_SECONDS: Final = 2
+"""How long a stop waits for requests that are still being answered."""
+
+_HEADERS: Final = {
+    "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+}
+
+_PAGES: Final = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/static/dashboard.js": ("dashboard.js", "text/javascript; charset=utf-8"),
+    "/static/dashboard.css": ("dashboard.css", "text/css; charset=utf-8"),
+}
+
+
+def application(desk: Desk, keys: KeyRing) -> Litestar:
+    """The admin plane. Every route passes the gate; every error becomes a problem."""
+    schema = Router("/schema", route_handlers=[], opt=open_to(Role.VIEWER))
+    return Litestar(
+        route_handlers=[*ROUTES, *(_page(path, *page) for path, page in _PAGES.items())],
+        guards=[Gate(keys)],
+        exception_handlers=dict(HANDLERS),
+        state=State({"desk": desk}),
+        request_max_body_size=LARGEST_BODY,
+        after_request=_secured,
+        openapi_config=OpenAPIConfig(
+            title="driftgate",
+            version=__version__,
+            description="The admin plane: rollouts, their evidence, and what operators may do to them.",
+            openapi_router=schema,
+            render_plugins=[JsonRenderPlugin(path="/")],
+        ),
+        logging_config=None,
+    )
+
+
+async def _secured(response: Response[Any]) -> Response[Any]:
+    for name, value in _HEADERS.items():
+        response.headers[name] = value
+    return response
+
+
+def _page(path: str, name: str, media_type: str) -> HTTPRouteHandler:
+    """A file of the dashboard. It holds no data: that comes from the API, with the caller's key."""
+    content = files("gateway.control").joinpath("static", name).read_bytes()
+
+    @get(path, opt={NEEDS: ANYBODY}, include_in_schema=False, name=f"page:{name}")
+    async def page() -> Response[bytes]:
+        return Response(content, media_type=media_type, headers={"cache-control": "no-cache"})
+
+    return page
+
+
+class Server(uvicorn.Server):
+    """uvicorn that leaves signals to the process, and says when it listens."""
+
+    def __init__(self, app: Litestar, on_started: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_keep_alive=15,
+                timeout_graceful_shutdown=STREAMS_END_SECONDS,
+            )
+        )
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets=sockets)
+        self._on_started()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the process's own business."""
+        yield

@@ -1,0 +1,18 @@
+"""The data worker: applications' requests in, models' answers out, as raw ASGI. Never Litestar or httpx here.
+
+P  `api`         the routes, and how each API words errors, whole or within a stream
+P  `incoming`    what a request's headers say, read in one pass
+P  `sticky`      which key a request is assigned, counted and sliced by
+P  `firstbyte`   how long a candidate may take to its first byte, learned from stable
+P  `events`      the first event of a stream: is it an answer or an error
+P  `table`       the routes that this worker serves from, swapped whole
+P  `tally`       the worker's own counters and histograms, for /metrics
+S  `draft`       what is noted of one request while it is served
+S  `proxy`       assign, forward, fall back, relay
+S  `app`         the ASGI application: auth, parsing, and the small routes
+S  `protocol`    uvicorn's HTTP protocol plus limits, deadlines, and word of clients that leave
+S  `server`      listening, and draining at the end
+S  `handover`    finished exchanges to the shadow worker, never waiting
+S  `counts`      request counts to Redis, each batch once
+S  `worker`      the role's main function
+"""

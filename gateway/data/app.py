@@ -1,0 +1,274 @@
+"""The data plane as a raw ASGI application: who asks, for what, and the small routes.
+
+It needs one thing that ASGI does not give: word of a client that leaves while nobody is reading from it. The server
+puts a `Link` into the scope for that (`gateway.data.protocol`).
+"""
+
+from asyncio import CancelledError, current_task
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from os import urandom
+from time import monotonic, time  # noqa: TID251 - `time` dates the record of an exchange; it decides nothing
+from typing import Any, Final, Protocol, TypeAlias
+
+import msgspec
+
+from gateway.config.model import Config
+from gateway.data.api import ROUTES, ApiError, too_large, unknown_model, unknown_path, upstream_error, wrong_key
+from gateway.data.draft import Draft
+from gateway.data.incoming import Incoming, read_incoming
+from gateway.data.proxy import Proxy, Send
+from gateway.data.record import Recorder
+from gateway.data.sticky import Keyed, sticky_key
+from gateway.data.table import RouteTable
+from gateway.keys import Caller, KeyRing
+from gateway.upstream.errors import UpstreamFailure
+from routing.arms import Arm
+from routing.assignment import Assignment, assign
+from routing.errors import MalformedRequest
+from routing.exposure import Route
+from routing.request import check_single_model, read
+from shadow.exchange import Api, Outcome
+
+Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
+"""ASGI's receive; its messages are ASGI's own untyped mappings."""
+Scope: TypeAlias = Mapping[str, Any]
+
+LINK: Final = "driftgate.link"
+"""Key of the `Link` in the scope."""
+_JSON: Final = (b"content-type", b"application/json")
+
+
+class Link(Protocol):
+    """The client's connection, as far as the application must know it."""
+
+    on_left: Callable[[], object] | None
+
+    def has_left(self) -> bool:
+        """Whether the client is gone."""
+
+    def abort(self) -> None:
+        """Cut the connection."""
+
+
+class ClientLeft(Exception):
+    """The client closed its connection before its request was complete."""
+
+
+@dataclass(slots=True)
+class Health:
+    """Whether the worker can serve, and what it does without. A check says why something is missing, or nothing."""
+
+    serving: bool = False
+    draining: bool = False
+    control_answered: bool = False
+    checks: dict[str, Callable[[], str]] = field(default_factory=dict)
+
+    @property
+    def ready(self) -> bool:
+        """Whether traffic should be sent here."""
+        return self.serving and self.control_answered and not self.draining
+
+    def degraded(self) -> dict[str, str]:
+        """What is missing, and why it matters; empty where nothing is."""
+        return {name: why for name, check in self.checks.items() if (why := check())}
+
+
+class App:
+    """The application of one worker."""
+
+    def __init__(
+        self, config: Config, *, table: RouteTable, keys: KeyRing, proxy: Proxy, recorder: Recorder, health: Health
+    ) -> None:
+        self._endpoints = config.endpoints
+        self._limit = config.limits.max_body_bytes
+        self._table = table
+        self._keys = keys
+        self._proxy = proxy
+        self._recorder = recorder
+        self._health = health
+        self._captures = True
+        self._ids = count()
+        self._id_prefix = f"req_{urandom(8).hex()}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        path: str = scope["path"]
+        api = ROUTES.get(path)
+        request_id = f"{self._id_prefix}{next(self._ids):08x}"
+        try:
+            if api is not None and scope["method"] == "POST":
+                await self._ask(scope, receive, send, api, request_id)
+            else:
+                await self._look(scope, send, path, request_id)
+        except ApiError as error:
+            await _send_error(send, error, api or Api.CHAT, request_id)
+        except ClientLeft:
+            return
+
+    # ── asking a model ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _ask(self, scope: Scope, receive: Receive, send: Send, api: Api, request_id: str) -> None:
+        started_at = monotonic()
+        incoming = self._incoming(scope)
+        caller = self._authenticate(incoming)
+        body = await self._body(incoming, receive)
+        try:
+            fields = read(body)
+            check_single_model(body)
+        except MalformedRequest as error:
+            raise ApiError(400, error.code, error.message, param=error.param) from error
+        route = self._table.get(fields.model)
+        if route is None or not caller.may_ask(fields.model):
+            raise unknown_model(fields.model)
+        asked = Keyed(incoming, body, fields, caller, request_id)
+        endpoint = self._endpoints[fields.model]
+        sticky = sticky_key(endpoint, asked)
+        assignment = _assign(route, api, sticky or request_id, asked, started_at)
+        draft = Draft(
+            asked=asked,
+            endpoint=endpoint,
+            api=api,
+            route=route,
+            assignment=assignment,
+            sticky=sticky,
+            started_at=started_at,
+            began_at=time(),
+            stream=bool(fields.stream),
+            captures=assignment.is_evidence,
+        )
+        await self._serve(draft, scope[LINK], send)
+
+    async def _serve(self, draft: Draft, link: Link, send: Send) -> None:
+        """Serve the request, with the client's leaving as a cancellation of this very task and nothing else."""
+        task = current_task()
+        assert task is not None
+        if link.has_left():
+            return
+        link.on_left = task.cancel
+        try:
+            await self._proxy.serve(draft, send, link.abort)
+        except UpstreamFailure as error:
+            draft.status = (answer := upstream_error(error.kind)).status
+            await _send_error(send, answer, draft.api, draft.asked.request_id, draft)
+        except CancelledError:
+            if not link.has_left():
+                raise
+            task.uncancel()
+            draft.outcome = Outcome.CANCELLED
+        finally:
+            link.on_left = None
+            if link.has_left() and draft.outcome is not Outcome.COMPLETED:
+                draft.outcome = Outcome.CANCELLED
+            self._recorder.finish(draft)
+
+    def _incoming(self, scope: Scope) -> Incoming:
+        return read_incoming(
+            scope["method"], scope["path"], scope["query_string"], scope["headers"], http_version=scope["http_version"]
+        )
+
+    def _authenticate(self, incoming: Incoming) -> Caller:
+        token = incoming.token
+        caller = self._keys.authenticate(token)
+        if caller is None:
+            raise wrong_key(missing=token is None)
+        return caller
+
+    async def _body(self, incoming: Incoming, receive: Receive) -> bytes:
+        """The whole body; 413 above the limit, without reading what is declared to be longer."""
+        if incoming.content_length is not None and incoming.content_length > self._limit:
+            raise too_large(self._limit)
+        if incoming.content_encoding not in (b"", b"identity"):
+            raise ApiError(415, "unsupported_encoding", "Send the request body without Content-Encoding.")
+        message = await receive()
+        first: bytes = message.get("body", b"")
+        if message["type"] == "http.request" and not message.get("more_body") and len(first) <= self._limit:
+            return first
+        parts, total = [first], len(first)
+        while message["type"] == "http.request":
+            if total > self._limit:
+                raise too_large(self._limit)
+            if not message.get("more_body"):
+                return b"".join(parts)
+            message = await receive()
+            parts.append(message.get("body", b""))
+            total += len(parts[-1])
+        raise ClientLeft
+
+    # ── the small routes ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _look(self, scope: Scope, send: Send, path: str, request_id: str) -> None:
+        if path in ROUTES:
+            raise ApiError(405, "method_not_allowed", f"Use POST for {path}.", headers=((b"allow", b"POST"),))
+        if path not in ("/healthz", "/readyz", "/v1/models") and not path.startswith("/v1/models/"):
+            raise unknown_path(path)
+        if scope["method"] not in ("GET", "HEAD"):
+            raise ApiError(405, "method_not_allowed", f"Use GET for {path}.", headers=((b"allow", b"GET"),))
+        if path == "/healthz":
+            await _send_json(send, 200, {"status": "alive"}, request_id)
+        elif path == "/readyz":
+            await _send_json(send, *self._readiness(), request_id)
+        else:
+            caller = self._authenticate(self._incoming(scope))
+            await _send_json(send, 200, self._models(caller, path.removeprefix("/v1/models").lstrip("/")), request_id)
+
+    def _readiness(self) -> tuple[int, dict[str, object]]:
+        health = self._health
+        if health.draining:
+            return 503, {"status": "draining"}
+        if not health.ready:
+            return 503, {"status": "starting", "waiting_for": "the control process"}
+        if degraded := health.degraded():
+            return 200, {"status": "degraded", "why": degraded}
+        return 200, {"status": "ready"}
+
+    def _models(self, caller: Caller, name: str) -> dict[str, object]:
+        listed = [
+            {"id": endpoint, "object": "model", "created": 0, "owned_by": "driftgate"}
+            for endpoint in self._table.names
+            if caller.may_ask(endpoint)
+        ]
+        if not name:
+            return {"object": "list", "data": listed}
+        found = [model for model in listed if model["id"] == name]
+        if not found:
+            raise unknown_model(name)
+        return dict(found[0])
+
+
+def _assign(route: Route, api: Api, key: str, asked: Keyed, now: float) -> Assignment:
+    """The arm of a request. Embeddings are never split: vectors of two models in one index corrupt it."""
+    grant = None if api is Api.EMBEDDINGS else route.live_grant(now)
+    pin = asked.incoming.own.get(b"arm") if asked.caller.pin else None
+    if pin is None:
+        return assign(grant, key)
+    try:
+        return assign(grant, key, Arm(pin.decode("latin-1")))
+    except ValueError as error:
+        raise ApiError(400, "invalid_arm", "x-driftgate-arm must be `stable` or `candidate`.") from error
+
+
+async def _send_json(send: Send, status: int, value: object, request_id: str) -> None:
+    body = msgspec.json.encode(value)
+    headers = [_JSON, (b"content-length", b"%d" % len(body)), (b"x-driftgate-request-id", request_id.encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _send_error(send: Send, error: ApiError, api: Api, request_id: str, draft: Draft | None = None) -> None:
+    body = error.body(api)
+    headers = [
+        _JSON,
+        (b"content-length", b"%d" % len(body)),
+        (b"x-request-id", request_id.encode()),
+        (b"x-driftgate-request-id", request_id.encode()),
+        *error.headers,
+    ]
+    if draft is not None:
+        headers.append((b"x-driftgate-endpoint", draft.route.endpoint.encode()))
+        headers += [(b"x-driftgate-fallback", draft.fallback.encode())] if draft.fallback else []
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

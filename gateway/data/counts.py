@@ -1,0 +1,89 @@
+"""Request counts of running rollouts, on their way to Redis.
+
+Counted in memory, flushed in the background, each batch exactly once: a batch keeps its id and its content until Redis
+has confirmed it, since a flush that timed out may have been applied. Meanwhile new counts gather in the next one. So
+memory is bounded by the number of rollouts, however long Redis is away.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final, Protocol
+from uuid import uuid4
+
+import anyio
+
+from gateway.data.draft import Draft
+from routing.arms import Arm
+from routing.errors import StoreUnavailable
+from shadow.exchange import Outcome
+
+FLUSH_SECONDS: Final = 0.5
+MOST_ROLLOUTS: Final = 256
+"""Rollouts with unflushed counts. Above it the oldest are dropped: it would mean days without Redis."""
+
+
+class CountStore(Protocol):
+    """Where counts go; `routing.store.ExposureStore` is one."""
+
+    async def add_counts(self, endpoint: str, rollout_id: str, batch_id: str, counts: Mapping[str, int]) -> None:
+        """Add the counts once per batch id; raises `StoreUnavailable`."""
+
+
+class Counts:
+    """Counts by endpoint and rollout."""
+
+    def __init__(self) -> None:
+        self._gathering: dict[tuple[str, str], Counter[str]] = {}
+        self._flushing: dict[tuple[str, str], tuple[str, Counter[str]]] = {}
+
+    def add(self, endpoint: str, rollout: str, names: list[str]) -> None:
+        """Count each of `names` once more."""
+        key = (endpoint, rollout)
+        counter = self._gathering.get(key)
+        if counter is None:
+            if len(self._gathering) >= MOST_ROLLOUTS:
+                self._gathering.pop(next(iter(self._gathering)))
+            counter = self._gathering[key] = Counter()
+        for name in names:
+            counter[name] += 1
+
+    def waiting(self, endpoint: str, rollout: str) -> Mapping[str, int]:
+        """What was counted and is not known to be in Redis."""
+        key = (endpoint, rollout)
+        _, flushing = self._flushing.get(key, ("", Counter[str]()))
+        return self._gathering.get(key, Counter[str]()) + flushing
+
+    async def flush(self, store: CountStore) -> None:
+        """Send what there is; what Redis does not confirm is kept for the next time."""
+        for key, counter in list(self._gathering.items()):
+            if key not in self._flushing:
+                self._flushing[key] = (uuid4().hex, counter)
+                del self._gathering[key]
+        for (endpoint, rollout), (batch_id, counter) in list(self._flushing.items()):
+            try:
+                await store.add_counts(endpoint, rollout, batch_id, counter)
+            except StoreUnavailable:
+                return
+            del self._flushing[(endpoint, rollout)]
+
+    async def run(self, store: CountStore) -> None:
+        """Flush for ever."""
+        while True:
+            await anyio.sleep(FLUSH_SECONDS)
+            await self.flush(store)
+
+
+def counted(draft: Draft) -> list[str]:
+    """The counters that a finished request adds to, by the arm that was assigned and the arm that answered."""
+    names = [f"assigned.{draft.assignment.arm}"]
+    if draft.outcome is Outcome.CANCELLED:
+        names.append("cancelled")
+    elif draft.relayed:
+        names.append(str(draft.answered))
+    if draft.fallback:
+        names.append("fallback")
+    if draft.failure and draft.assignment.arm is Arm.CANDIDATE:
+        names.append("hard_failure.candidate")
+    if draft.stable_failed:
+        names.append("hard_failure.stable")
+    return names

@@ -1,0 +1,108 @@
+"""What is noted of one request while it is served, and the exchange that it becomes.
+
+The one mutable record of a request: the proxy writes to it as things happen, and when the request is over it is turned
+into values. It holds no connection and decides nothing.
+"""
+
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Final
+
+from gateway.config.model import Endpoint
+from gateway.data.sticky import Keyed, slices, vote_key
+from gateway.upstream.encoding import plain
+from gateway.upstream.headers import RawHeaders
+from routing.arms import Arm
+from routing.assignment import Assignment
+from routing.bucketing import key_hash
+from routing.exposure import Route
+from shadow.exchange import Api, Exchange, Outcome
+
+CAPTURE_BYTES: Final = 1024 * 1024
+"""Of an answer, for comparison: a long text is 50 KB, and what is above this is no text."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """One request being served. Instants `…_at` are monotonic, but for `began_at` (Unix seconds)."""
+
+    asked: Keyed
+    endpoint: Endpoint
+    api: Api
+    route: Route
+    assignment: Assignment
+    sticky: str | None
+    started_at: float
+    began_at: float
+    stream: bool
+    answered: Arm = Arm.STABLE
+    fallback: str = ""
+    failure: str = ""
+    stable_failed: bool = False
+    broke: str = ""
+    status: int = 0
+    answer_headers: RawHeaders = field(default_factory=list)
+    outcome: Outcome = Outcome.FAILED
+    attempt_at: float = 0.0
+    first_byte_at: float = 0.0
+    relayed: bool = False
+    captures: bool = False
+    captured: list[bytes] = field(default_factory=list)
+    captured_bytes: int = 0
+    capture_whole: bool = True
+
+    def tee(self, chunk: bytes) -> None:
+        """Bytes of the answer on their way to the client."""
+        if not self.first_byte_at and chunk:
+            self.first_byte_at = monotonic()
+        if self.captures:
+            self.captured_bytes += len(chunk)
+            if self.captured_bytes <= CAPTURE_BYTES:
+                self.captured.append(chunk)
+            else:
+                self.capture_whole = False
+
+    def first_byte_ms(self) -> float:
+        """Milliseconds from the request to the answer's first byte; 0 where there was none."""
+        return (self.first_byte_at - self.started_at) * 1000 if self.first_byte_at else 0.0
+
+
+def exchange_of(draft: Draft, now: float) -> Exchange:
+    """The finished request as a shadow worker gets it. Only for requests assigned under a live grant."""
+    grant = draft.assignment.grant
+    assert grant is not None
+    asked = draft.asked
+    vote = vote_key(draft.endpoint, asked, draft.sticky)
+    answer = b"".join(draft.captured) if draft.capture_whole else None
+    if answer:
+        answer = plain(draft.answer_headers, answer, CAPTURE_BYTES)
+    return Exchange(
+        request_id=asked.request_id,
+        endpoint=draft.route.endpoint,
+        api=draft.api,
+        stream=draft.stream,
+        rollout=grant.rollout,
+        candidate=grant.candidate,
+        stable=draft.route.stable.model,
+        salt=grant.salt,
+        epoch=grant.epoch,
+        stage=grant.stage,
+        weight_bps=grant.weight_bps,
+        assigned=draft.assignment.arm,
+        answered=draft.answered,
+        pinned=not draft.assignment.is_evidence,
+        vote_key=key_hash(grant.salt, vote or asked.request_id),
+        keyless=vote is None,
+        slices=slices(draft.endpoint, asked),
+        started_at=draft.began_at,
+        first_byte_ms=draft.first_byte_ms(),
+        duration_ms=(now - draft.started_at) * 1000,
+        outcome=draft.outcome,
+        failure=draft.failure,
+        status=draft.status,
+        path=asked.incoming.path,
+        headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in asked.incoming.passed),
+        request_body=asked.body,
+        answer_body=answer or b"",
+        complete=answer is not None and draft.outcome is not Outcome.CANCELLED and not draft.broke,
+    )

@@ -1,0 +1,67 @@
+"""The first event of a stream: is it an answer or an error?
+
+Some servers answer 200 and say in the stream that they failed. Comments (lines that begin with a colon) are no event.
+Only this first event is looked at; after it, bytes pass unread.
+"""
+
+from enum import Enum
+from typing import Final
+
+import msgspec
+
+LONGEST_FIRST_EVENT: Final = 64 * 1024
+"""A first event longer than this is an answer; an error would have been shorter."""
+
+
+class FirstEvent(Enum):
+    """What the beginning of a stream is."""
+
+    INCOMPLETE = "incomplete"
+    ANSWER = "answer"
+    ERROR = "error"
+
+
+class _Probe(msgspec.Struct):
+    error: msgspec.Raw = msgspec.Raw(b"null")
+    type: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_probe = msgspec.json.Decoder(_Probe)
+_NO_ERROR: Final = (b"null", b'""', b"{}", b"false")
+_ERROR_TYPES: Final = (b'"error"', b'"response.failed"')
+
+
+def first_event(begun: bytes) -> FirstEvent:
+    """What `begun`, the stream's bytes so far, begins with."""
+    text = begun.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    while True:
+        block, blank, text = text.partition(b"\n\n")
+        lines = [line for line in block.split(b"\n") if line and not line.startswith(b":")]
+        if not blank:
+            return FirstEvent.ANSWER if len(begun) > LONGEST_FIRST_EVENT else FirstEvent.INCOMPLETE
+        if lines:
+            return FirstEvent.ERROR if _is_error(lines) else FirstEvent.ANSWER
+
+
+def _is_error(lines: list[bytes]) -> bool:
+    if any(line.startswith(b"event:") and line[6:].strip() in (b"error", b"response.failed") for line in lines):
+        return True
+    data = b"\n".join(line[5:].strip() for line in lines if line.startswith(b"data:"))
+    if b"error" not in data and b"failed" not in data:
+        return False
+    try:
+        probe = _probe.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return bytes(probe.error) not in _NO_ERROR or bytes(probe.type) in _ERROR_TYPES
+
+
+def is_error_object(body: bytes) -> bool:
+    """Whether a whole JSON answer is an error in spite of its status."""
+    if b'"error"' not in body[:64]:
+        return False
+    try:
+        probe = _probe.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return bytes(probe.error) not in _NO_ERROR

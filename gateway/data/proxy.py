@@ -1,0 +1,239 @@
+"""Forward a request to its arm, fall back to stable before the first byte, relay the answer as it comes.
+
+The order of things, and what may still happen at each point:
+
+    candidate asked ── any status ≥ 300, failure, error as first event, deadline ──▶ stable asked
+          │ first bytes are here                                                          │ head is here
+          ▼                                                                               ▼
+    head and bytes to the client, each chunk as it comes; nothing is tried again, two models are never spliced
+          │ stream breaks
+          ▼
+    an error event in the API's own shape, and the end; never a [DONE] that the model did not send
+
+A whole (not streamed) answer of the candidate is held until it is complete, up to a bound: a client cannot use half of
+it, so until then stable can still answer.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any, Final, TypeAlias
+
+from gateway.data.api import broken_stream
+from gateway.data.draft import CAPTURE_BYTES, Draft
+from gateway.data.events import FirstEvent, first_event, is_error_object
+from gateway.data.firstbyte import FirstByteTimes
+from gateway.upstream.asking import Asker
+from gateway.upstream.client import Stream
+from gateway.upstream.connection import Deadlines
+from gateway.upstream.errors import UpstreamFailure
+from gateway.upstream.headers import DROPPED_FROM_ANSWER, OURS, RawHeaders, end_to_end
+from routing.arms import Arm
+from shadow.exchange import Outcome
+
+Send: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[None]]
+"""ASGI's send; its messages are ASGI's own untyped mappings."""
+
+_EVENT_STREAM: Final = b"text/event-stream"
+_FIRST_REDIRECT: Final = 300
+_FIRST_REJECTION: Final = 400
+_FIRST_SERVER_ERROR: Final = 500
+_NO_STATUS_CLASS: Final = 5
+"""No answer is as bad as a server's error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An answer that the client will get: its head, and the bytes that are here already."""
+
+    arm: Arm
+    stream: Stream
+    first: bytes
+    is_events: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why the candidate's answer was not taken, and the class (hundreds) of its status."""
+
+    kind: str
+    status_class: int
+
+
+class Proxy:
+    """Serves requests. `abort` cuts the client's connection, for answers that cannot be ended properly."""
+
+    def __init__(self, asker: Asker, first_bytes: FirstByteTimes) -> None:
+        self._asker = asker
+        self._first_bytes = first_bytes
+
+    async def serve(self, draft: Draft, send: Send, abort: Callable[[], None]) -> None:
+        """Answer the request; raises `UpstreamFailure` where stable gave no answer and nothing was sent yet."""
+        opened = await self._open(draft)
+        try:
+            await self._relay(draft, opened, send, abort)
+        finally:
+            opened.stream.close()
+
+    async def _open(self, draft: Draft) -> Opened:
+        if draft.assignment.arm is Arm.STABLE:
+            return await self._ask_stable(draft)
+        answer = await self._ask_candidate(draft)
+        if isinstance(answer, Opened):
+            return answer
+        draft.fallback = draft.failure = answer.kind
+        try:
+            opened = await self._ask_stable(draft)
+        except UpstreamFailure:
+            draft.failure = _unless_shared(answer, _NO_STATUS_CLASS)
+            raise
+        draft.failure = _unless_shared(answer, opened.stream.status // 100)
+        return opened
+
+    async def _ask_stable(self, draft: Draft) -> Opened:
+        name = draft.route.stable.model
+        try:
+            stream = await self._ask(draft, name, self._asker.deadlines(self._asker.target(name)))
+            try:
+                is_events = _is_events(stream.headers)
+                first = stream.take() if is_events or stream.complete else await stream.read()
+            except BaseException:
+                stream.close()
+                raise
+        except UpstreamFailure:
+            draft.stable_failed = True
+            raise
+        draft.stable_failed = stream.status >= _FIRST_SERVER_ERROR
+        return Opened(Arm.STABLE, stream, first, is_events)
+
+    async def _ask_candidate(self, draft: Draft) -> Opened | Refused:
+        grant = draft.assignment.grant
+        assert grant is not None
+        configured = self._asker.deadlines(self._asker.target(grant.candidate))
+        longest = self._first_bytes.deadline_seconds(
+            draft.route.endpoint, stream=draft.stream, size=len(draft.asked.body), longest=configured.first_byte
+        )
+        deadlines = replace(configured, first_byte=longest, connect=min(longest, configured.connect))
+        try:
+            stream = await self._ask(draft, grant.candidate, deadlines)
+        except UpstreamFailure as error:
+            return Refused(error.kind, _NO_STATUS_CLASS)
+        taken = False
+        try:
+            answer = await self._examine(stream)
+            taken = isinstance(answer, Opened)
+        except UpstreamFailure as error:
+            return Refused(error.kind, _NO_STATUS_CLASS)
+        finally:
+            if not taken:
+                stream.close()
+        return answer
+
+    async def _examine(self, stream: Stream) -> Opened | Refused:
+        """The candidate's answer, as far as it must be seen before it is the answer."""
+        if stream.status >= _FIRST_REDIRECT:
+            return Refused(f"status_{stream.status}", stream.status // 100)
+        is_events = _is_events(stream.headers)
+        begun = await stream.read()
+        if is_events:
+            seen = first_event(begun)
+            while seen is FirstEvent.INCOMPLETE and not stream.complete:
+                begun += await stream.read()
+                seen = first_event(begun)
+            refused = seen is FirstEvent.ERROR
+        else:
+            while not stream.complete and len(begun) < CAPTURE_BYTES:
+                begun += await stream.read()
+            refused = is_error_object(begun)
+        if refused:
+            return Refused("stream_error" if is_events else "error_body", _NO_STATUS_CLASS)
+        if not begun and stream.status == 200:  # noqa: PLR2004 - OK, and nothing said
+            return Refused("empty", _NO_STATUS_CLASS)
+        return Opened(Arm.CANDIDATE, stream, begun, is_events)
+
+    async def _ask(self, draft: Draft, model: str, deadlines: Deadlines) -> Stream:
+        incoming = draft.asked.incoming
+        request = self._asker.preparer.request(
+            self._asker.target(model),
+            incoming.path,
+            incoming.passed,
+            draft.asked.body,
+            model=draft.asked.fields.model,
+            query=incoming.query,
+        )
+        draft.attempt_at = monotonic()
+        return await self._asker.client.open_stream(request, deadlines)
+
+    async def _relay(self, draft: Draft, opened: Opened, send: Send, abort: Callable[[], None]) -> None:
+        stream = opened.stream
+        draft.answered, draft.status, draft.answer_headers = opened.arm, stream.status, stream.headers
+        draft.relayed = True
+        await send(
+            {"type": "http.response.start", "status": stream.status, "headers": answer_headers(draft, stream.headers)}
+        )
+        chunk, ended = opened.first, stream.complete
+        try:
+            while True:
+                draft.tee(chunk)
+                if ended or chunk:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": not ended})
+                if ended:
+                    break
+                chunk = await stream.read()
+                ended = stream.complete
+        except UpstreamFailure as error:
+            await self._broke(draft, opened, error.kind, send, abort)
+        else:
+            draft.outcome = _outcome(stream.status)
+            if opened.arm is Arm.STABLE and stream.status < _FIRST_REJECTION and draft.first_byte_at:
+                self._first_bytes.observe(
+                    draft.route.endpoint,
+                    stream=draft.stream,
+                    size=len(draft.asked.body),
+                    ms=(draft.first_byte_at - draft.attempt_at) * 1000,
+                )
+
+    async def _broke(self, draft: Draft, opened: Opened, kind: str, send: Send, abort: Callable[[], None]) -> None:
+        draft.outcome, draft.broke = Outcome.FAILED, kind
+        if opened.arm is Arm.CANDIDATE:
+            draft.failure = kind
+        else:
+            draft.stable_failed = True
+        if not opened.is_events:
+            abort()  # half an answer must not look whole: its length is short, or its last chunk is missing
+            return
+        event = broken_stream(kind).event(draft.api)
+        await send({"type": "http.response.body", "body": b"\n\n" + event, "more_body": False})
+
+
+def answer_headers(draft: Draft, upstream: RawHeaders) -> RawHeaders:
+    """The upstream's end-to-end headers and our own."""
+    headers = end_to_end(upstream, DROPPED_FROM_ANSWER)
+    request_id = draft.asked.request_id.encode()
+    if not any(name == b"x-request-id" for name, _ in headers):
+        headers.append((b"x-request-id", request_id))
+    headers += [
+        (OURS + b"endpoint", draft.route.endpoint.encode()),
+        (OURS + b"arm", draft.answered.value.encode()),
+        (OURS + b"request-id", request_id),
+    ]
+    if draft.assignment.grant is not None:
+        headers.append((OURS + b"rollout", draft.assignment.grant.rollout.encode()))
+    if draft.fallback:
+        headers.append((OURS + b"fallback", draft.fallback.encode()))
+    return headers
+
+
+def _unless_shared(refused: Refused, stable_class: int) -> str:
+    """The candidate's failure; none where stable did no better: then the request, or the world, was bad."""
+    return "" if refused.status_class == stable_class else refused.kind
+
+
+def _is_events(headers: RawHeaders) -> bool:
+    return any(name == b"content-type" and value[:17].lower() == _EVENT_STREAM for name, value in headers)
+
+
+def _outcome(status: int) -> Outcome:
+    if status < _FIRST_REJECTION:
+        return Outcome.COMPLETED
+    return Outcome.REJECTED if status < _FIRST_SERVER_ERROR else Outcome.FAILED

@@ -1,0 +1,76 @@
+"""Which key a request is assigned by, counted by and sliced by.
+
+The first of the endpoint's sources that is present is the key. With none of them each request stands for itself: it is
+assigned by its request id, and marked keyless.
+"""
+
+from dataclasses import dataclass
+
+from gateway.config.fields import KeyKind, KeySource
+from gateway.config.model import Endpoint
+from gateway.data.incoming import Incoming
+from gateway.keys import Caller
+from routing.request import RoutingFields, conversation_key, scalar_text, text_at
+
+LONGEST_SLICE_VALUE = 64
+"""Slice values are names; longer ones are cut, so that no prompt ends up in a counter's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A request in all that keys may be read from."""
+
+    incoming: Incoming
+    body: bytes
+    fields: RoutingFields
+    caller: Caller
+    request_id: str
+
+
+def sticky_key(endpoint: Endpoint, asked: Keyed) -> str | None:
+    """The key that decides the arm; None where the request brought none."""
+    if asked.caller.pin and (given := asked.incoming.own.get(b"key")):
+        return given.decode("latin-1")
+    for source in endpoint.sticky_by:
+        key = read_source(source, asked)
+        if key is not None:
+            return key
+    return None
+
+
+def vote_key(endpoint: Endpoint, asked: Keyed, sticky: str | None) -> str | None:
+    """The key that counts once as evidence; None: the request stands for itself."""
+    match endpoint.vote_by.kind:
+        case KeyKind.STICKY:
+            return sticky
+        case KeyKind.REQUEST:
+            return asked.request_id
+        case _:
+            return read_source(endpoint.vote_by, asked)
+
+
+def slices(endpoint: Endpoint, asked: Keyed) -> tuple[tuple[str, str], ...]:
+    """(dimension, value) of each declared slice that the request has a value for."""
+    found = [(str(source), read_source(source, asked)) for source in endpoint.slices]
+    if asked.caller.pin and (given := asked.incoming.own.get(b"slice")):
+        found.append(("slice", given.decode("latin-1")))
+    return tuple((dimension, value[:LONGEST_SLICE_VALUE]) for dimension, value in found if value)
+
+
+def read_source(source: KeySource, asked: Keyed) -> str | None:
+    """The text at one source; None where it is absent or empty."""
+    match source.kind:
+        case KeyKind.HEADER:
+            return asked.incoming.header(source.name.encode())
+        case KeyKind.BODY if source.name == "user":
+            return scalar_text(asked.fields.user)
+        case KeyKind.BODY:
+            return text_at(asked.body, tuple(source.name.split(".")))
+        case KeyKind.CALLER:
+            return asked.caller.tenant if source.name == "tenant" else asked.caller.name
+        case KeyKind.CONVERSATION:
+            return conversation_key(asked.body)
+        case KeyKind.REQUEST:
+            return asked.request_id
+        case KeyKind.STICKY:
+            return None

@@ -1,0 +1,63 @@
+"""The worker's own counters and histograms, as `/metrics` will show them: plain dictionaries, no locks, no library.
+
+Values only rise; the control process adds the workers up.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+from gateway.channel.series import series
+
+DURATION_BOUNDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+FIRST_BYTE_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+OVERHEAD_BOUNDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)
+
+
+class Histogram:
+    """Counts by upper bound, and the sum."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def add(self, value: float) -> None:
+        """One observation."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+
+class Tally:
+    """All counters of one data worker."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+        self._histograms: dict[tuple[str, tuple[tuple[str, str], ...]], Histogram] = {}
+
+    def count(self, name: str, *labels: tuple[str, str]) -> None:
+        """One more of the series."""
+        self._counts[(name, labels)] += 1
+
+    def time(self, name: str, bounds: tuple[float, ...], seconds: float, *labels: tuple[str, str]) -> None:
+        """One observation of a duration."""
+        key = (name, labels)
+        histogram = self._histograms.get(key)
+        if histogram is None:
+            histogram = self._histograms[key] = Histogram(bounds)
+        histogram.add(seconds)
+
+    def values(self) -> Mapping[str, float]:
+        """Every series with its value now."""
+        values = {series(name, **dict(labels)): float(count) for (name, labels), count in self._counts.items()}
+        for (name, labels), histogram in self._histograms.items():
+            below = 0
+            for bound, count in zip((*map(str, histogram.bounds), "+Inf"), histogram.counts, strict=True):
+                below += count
+                values[series(f"{name}_bucket", **dict(labels), le=bound)] = float(below)
+            values[series(f"{name}_sum", **dict(labels))] = histogram.total
+            values[series(f"{name}_count", **dict(labels))] = float(below)
+        return values

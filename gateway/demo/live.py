@@ -1,0 +1,98 @@
+"""Both rollouts in the terminal: exposure, stage, burn of each signal, and the reason. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from gateway.cli.wire import Endpoint, Rollout, Signal
+from gateway.demo.scene import PARTS, Part
+from gateway.demo.traffic import Tally
+from routing.bucketing import WEIGHT_SCALE
+
+BAR: Final = 20
+_COLOURS: Final = {"promoted": "green", "rolled_back": "red"}
+_WARM: Final = 0.5
+"""Burn from which a rollout holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is shown. `rate` is answers a second, lately."""
+
+    endpoints: Mapping[str, Endpoint]
+    tally: Tally
+    rate: float
+    elapsed: float
+    dashboard: str
+
+    def __rich__(self) -> RenderableType:
+        parts: list[RenderableType] = [_panel(part, self.endpoints.get(part.endpoint)) for part in PARTS]
+        tally = self.tally
+        failures = f"[red]{tally.failed} failed ({tally.last_failure})[/]" if tally.failed else "none failed"
+        parts.append(
+            Text.from_markup(
+                f"{self.elapsed:4.0f} s · {self.rate:.0f} answers/s · {tally.ok:,} answered, {failures} · "
+                f"dashboard {self.dashboard}"
+            )
+        )
+        return Group(*parts)
+
+
+def _panel(part: Part, endpoint: Endpoint | None) -> Panel:
+    rollout = endpoint.rollout if endpoint is not None else None
+    if rollout is None:
+        return Panel(Text("waiting for traffic"), title=part.endpoint, title_align="left")
+    colour = _COLOURS.get(rollout.phase, "cyan")
+    title = f"{part.endpoint}: {rollout.stable} → {rollout.candidate}, which {part.why}"
+    said = Text(rollout.reason, style=colour if rollout.has_ended else "")
+    return Panel(Group(_exposure(rollout, colour), _signals(rollout), said), title=title, title_align="left")
+
+
+def _exposure(rollout: Rollout, colour: str) -> RenderableType:
+    weight = rollout.weight_bps / WEIGHT_SCALE
+    if rollout.phase == "promoted":
+        weight = 1.0
+    stage = f"stage {rollout.stage + 1}/{rollout.stage_count}" if not rollout.has_ended else ""
+    asked = rollout.requests
+    line = Text()
+    line.append(f"{rollout.phase.replace('_', ' '):12}", style=f"bold {colour}")
+    line.append(f"{weight:5.0%} ")
+    line.append(_bar(weight), style=colour)
+    line.append(f" {stage}  {asked.stable:,} stable · {asked.candidate:,} candidate · {asked.shadowed:,} shadowed")
+    return line
+
+
+def _signals(rollout: Rollout) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    for signal in worst(rollout.signals):
+        style = "red" if signal.verdict == "harm" else "yellow" if signal.burn >= _WARM else "green"
+        table.add_row(
+            signal.signal,
+            signal.source,
+            Text(_bar(signal.burn), style=style),
+            f"{signal.burn:4.0%} burn",
+            "" if signal.estimate is None else f"{signal.estimate:+.3f} (limit {signal.limit or 0.0:+.3f})",
+            f"n {signal.n:,}",
+            signal.verdict.replace("_", " "),
+        )
+    return table
+
+
+def worst(signals: tuple[Signal, ...]) -> tuple[Signal, ...]:
+    """For each signal over all traffic the test that burns most; among equals the one with most evidence."""
+    found: dict[str, Signal] = {}
+    for signal in signals:
+        best = found.get(signal.signal)
+        if signal.slice == "*" and (best is None or (signal.burn, signal.n) > (best.burn, best.n)):
+            found[signal.signal] = signal
+    return tuple(found.values())
+
+
+def _bar(share: float) -> str:
+    full = round(max(0.0, min(1.0, share)) * BAR)
+    return "█" * full + "░" * (BAR - full)

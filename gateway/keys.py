@@ -1,0 +1,168 @@
+"""API keys: who is asking, and what they may do. Pure; nothing here reads the environment or a request.
+
+A key is a random token that is shown once. The configuration holds its HMAC-SHA256 under DRIFTGATE_KEY_SECRET, so that
+neither a leaked file nor a leaked secret alone opens anything. Keys are found by the first digits of their digest and
+the rest is compared in constant time; without the secret nobody can steer a digest, so timing tells nothing of a key.
+
+Who may do what: the data plane is for `app` and `admin`; viewer, operator and deployer keys sit in dashboards and CI
+jobs, which have no business spending tokens. The admin plane is for viewer < operator < deployer < admin, never `app`.
+A gateway without keys is open: everybody may do everything, and so it listens on loopback only.
+
+    KeySecretMissing   keys are configured, but no usable secret to check them with
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
+
+SECRET_VARIABLE: Final = "DRIFTGATE_KEY_SECRET"  # noqa: S105  # the variable's name, not a secret
+"""The environment variable that holds the HMAC secret."""
+SECRET_LEAST_LENGTH: Final = 16
+"""A shorter secret could be guessed offline by whoever holds a configuration file and one key."""
+HASH_PREFIX: Final = "hmac-sha256:"
+TOKEN_PREFIX: Final = "dg_"  # noqa: S105  # lets secret scanners recognise a leaked key; the rest is random
+TOKEN_BYTES: Final = 32
+SHELF_DIGITS: Final = 8
+"""Keys are found by this much of their digest, so that thousands of keys cost a request no more than one."""
+
+
+class KeySecretMissing(Exception):
+    """Keys are configured, but DRIFTGATE_KEY_SECRET is not, or is too short. The message says what to do."""
+
+
+class Role(StrEnum):
+    """What a key is for. `app` asks models; the others operate, each including those before it."""
+
+    APP = "app"
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    DEPLOYER = "deployer"
+    ADMIN = "admin"
+
+
+_RANK: Final[Mapping[Role, int]] = {Role.APP: 0, Role.VIEWER: 1, Role.OPERATOR: 2, Role.DEPLOYER: 3, Role.ADMIN: 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody whose key was right, or anybody on an open gateway. `endpoints` None: all of them."""
+
+    name: str
+    role: Role
+    tenant: str | None = None
+    endpoints: frozenset[str] | None = None
+    pin: bool = False
+
+    def may_ask(self, endpoint: str) -> bool:
+        """Whether the data plane serves `endpoint` to this caller."""
+        return self.role in (Role.APP, Role.ADMIN) and self.may_reach(endpoint)
+
+    def may_reach(self, endpoint: str) -> bool:
+        """Whether the key's list of endpoints, if it has one, names `endpoint`."""
+        return self.endpoints is None or endpoint in self.endpoints
+
+    def may_act_as(self, role: Role) -> bool:
+        """Whether the admin plane lets this caller do what needs `role`; `app` keys do nothing there."""
+        return self.role is not Role.APP and _RANK[self.role] >= _RANK[role]
+
+
+ANYBODY: Final = Caller(name="anybody", role=Role.ADMIN, pin=True)
+"""The caller on a gateway without keys."""
+
+
+class KeyEntry(Protocol):
+    """One entry of the configuration's `keys`."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def role(self) -> Role: ...  # noqa: D102
+    @property
+    def hash(self) -> str: ...  # noqa: D102
+    @property
+    def tenant(self) -> str | None: ...  # noqa: D102
+    @property
+    def endpoints(self) -> tuple[str, ...] | None: ...  # noqa: D102
+    @property
+    def pin(self) -> bool: ...  # noqa: D102
+
+
+def digest(secret: str, token: str) -> str:
+    """The 64 hex digits that stand for `token`."""
+    return hmac.digest(secret.encode(), token.encode(), hashlib.sha256).hex()
+
+
+def stored_hash(secret: str, token: str) -> str:
+    """What the configuration holds for `token`; raises `KeySecretMissing` where `secret` is too short to use."""
+    return HASH_PREFIX + digest(_usable(secret), token)
+
+
+def new_token() -> str:
+    """A fresh random key: 256 bits."""
+    return TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def bearer(authorization: str | None) -> str | None:
+    """The token of an `Authorization: Bearer …` header; None where there is none."""
+    scheme, _, token = (authorization or "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+class KeyRing:
+    """The keys that open this gateway. Made once per process; holds digests, never keys."""
+
+    def __init__(self, callers: Mapping[str, Caller], secret: str) -> None:
+        self._secret = secret.encode()
+        self._shelves: dict[str, list[tuple[str, Caller]]] = {}
+        for stored, caller in callers.items():
+            self._shelves.setdefault(stored[:SHELF_DIGITS], []).append((stored, caller))
+
+    @classmethod
+    def from_config(cls, keys: Iterable[KeyEntry], secret: str | None) -> "KeyRing":
+        """The ring for `keys`; open where there are none. Raises `KeySecretMissing`."""
+        entries = tuple(keys)
+        if not entries:
+            return cls({}, "")
+        callers = {
+            entry.hash.removeprefix(HASH_PREFIX): Caller(
+                name=entry.name,
+                role=entry.role,
+                tenant=entry.tenant,
+                endpoints=None if entry.endpoints is None else frozenset(entry.endpoints),
+                pin=entry.pin,
+            )
+            for entry in entries
+        }
+        return cls(callers, _usable(secret))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there are no keys, so that everybody may do everything."""
+        return not self._shelves
+
+    def authenticate(self, token: str | None) -> Caller | None:
+        """Whose key `token` is; None where it opens nothing. An open ring takes any token, and none."""
+        if self.is_open:
+            return ANYBODY
+        if token is None:
+            return None
+        seen = hmac.digest(self._secret, token.encode("utf-8", "surrogateescape"), hashlib.sha256).hex()
+        found = None
+        for stored, caller in self._shelves.get(seen[:SHELF_DIGITS], ()):
+            if hmac.compare_digest(stored, seen):
+                found = caller
+        return found
+
+
+def _usable(secret: str | None) -> str:
+    if secret is None or len(secret) < SECRET_LEAST_LENGTH:
+        state = "is not set" if not secret else f"is shorter than {SECRET_LEAST_LENGTH} characters"
+        raise KeySecretMissing(
+            f"keys need {SECRET_VARIABLE}, which {state}: set it to a random text, such as the output of "
+            "`openssl rand -hex 32`, the same on every gateway"
+        )
+    return secret

@@ -1,0 +1,104 @@
+"""The shadow role: one shadow worker, put together from the configuration.
+
+It listens where data workers hand over, asks models through the same client as the data path (other connections, other
+process), writes counters to Redis, and reports its own over the control channel. It is told of rollbacks there too, but
+needs none of it: without a grant no exchange is handed over.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+from uuid import uuid4
+
+import anyio
+
+from gateway.channel.client import ControlClient
+from gateway.channel.messages import FromControl
+from gateway.channel.series import series
+from gateway.config.model import Config
+from gateway.runtime import Ready, Runtime
+from gateway.upstream.asking import Asker, Reply
+from gateway.upstream.errors import UpstreamFailure
+from routing.store import connect
+from shadow.errors import MirrorFailed
+from shadow.mirror import Mirror
+from shadow.store import WRITE_SECONDS, RedisCellStore
+from shadow.worker import Sampling, ShadowWorker
+
+_SOCKET_MODE: Final = 0o600
+
+
+class MirrorUpstream:
+    """The gateway's asker as the mirror knows it: with the mirror's own error."""
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+
+    async def unary(
+        self,
+        model_name: str,
+        path: str,
+        headers: Iterable[tuple[str, str]],
+        body: bytes,
+        *,
+        deadline_seconds: float,
+    ) -> Reply:
+        """The whole answer of a model, streamed or not; raises `MirrorFailed`."""
+        try:
+            return await self._asker.unary(model_name, path, headers, body, deadline_seconds=deadline_seconds)
+        except UpstreamFailure as failure:
+            raise MirrorFailed(failure.kind) from failure
+
+
+async def serve(config: Config, runtime: Runtime, *, ready: Ready, stop: anyio.Event) -> None:
+    """Run the shadow worker until `stop`."""
+    asker = Asker(config)
+    redis = connect(runtime.redis_url, timeout_seconds=WRITE_SECONDS)
+    mirror = Mirror(MirrorUpstream(asker), deadline_seconds=config.limits.first_byte_seconds)
+    store = RedisCellStore(redis, runtime.redis_prefix)
+    worker = ShadowWorker(sampling_of(config), mirror, store, worker_id=uuid4().hex)
+    control = ControlClient(
+        runtime.control_socket, role="shadow", index=0, on_message=_heard, counters=lambda: counters(worker)
+    )
+    listener = await anyio.create_unix_listener(runtime.shadow_socket, mode=_SOCKET_MODE)
+    try:
+        async with listener, anyio.create_task_group() as tasks:
+            tasks.start_soon(control.run)
+            await worker.serve(listener, ready=ready, stop=stop)
+            tasks.cancel_scope.cancel()
+    finally:
+        asker.close()
+        with anyio.CancelScope(shield=True), anyio.move_on_after(WRITE_SECONDS):
+            await redis.aclose()
+
+
+def sampling_of(config: Config) -> dict[str, Sampling]:
+    """How much of each endpoint is mirrored."""
+    return {
+        name: Sampling(
+            sample=endpoint.shadow.sample,
+            noise_floor=endpoint.shadow.noise_floor,
+            max_tokens_per_minute=endpoint.shadow.max_tokens_per_minute,
+        )
+        for name, endpoint in config.endpoints.items()
+    }
+
+
+def counters(worker: ShadowWorker) -> Mapping[str, float]:
+    """The worker's counters as `/metrics` shows them."""
+    dropped = {
+        series("driftgate_shadow_dropped_total", reason=reason): float(count)
+        for reason, count in worker.dropped.items()
+    }
+    return {
+        "driftgate_shadow_received_total": float(worker.received),
+        "driftgate_shadow_compared_total": float(worker.compared),
+        **dropped,
+    }
+
+
+def _heard(message: FromControl) -> None:
+    """Nothing to do: what is acknowledged is that no exchange of an ended rollout will be mirrored from here on.
+
+    The data workers acknowledge for themselves, and hand nothing over without a grant.
+    """
+    del message

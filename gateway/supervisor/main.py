@@ -1,0 +1,165 @@
+"""`driftgate serve`: one gateway's processes together.
+
+Started in the order Valkey → control → shadow → data, so that a data worker finds somebody to talk to; stopped in the
+order data → shadow → control → Valkey, so that the last exchange is compared, the last counters are flushed, and the
+last transition is written before what it is written to ends.
+
+Only the supervisor reacts to signals. The first SIGTERM or SIGINT drains; a second one hurries.
+"""
+
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import anyio
+import anyio.abc
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from gateway import lifeline, valkey
+from gateway.child import runtime_of
+from gateway.config.load import dump_resolved
+from gateway.config.model import Config
+from gateway.runtime import Runtime
+from gateway.supervisor import listeners
+from gateway.supervisor.errors import ChildFailed, SupervisorError
+from gateway.supervisor.keeper import ChildSpec, Keeper
+from gateway.supervisor.places import locked_state_dir, runtime_dir
+
+AFTER_DRAIN_SECONDS: Final = 5.0
+"""What a data worker may take beyond its drain, and the others at all, before they are killed."""
+PROBE_SECONDS: Final = 0.5
+
+log = logging.getLogger("driftgate.supervisor")
+
+
+def run(config: Config, *, config_path: Path) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit code. Nothing is left running afterwards."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        with ExitStack() as held:
+            lock = held.enter_context(locked_state_dir(config.state_dir))
+            data = listeners.shared(config.listen.data, config.worker_count(), name="data")
+            admin = listeners.single(config.listen.admin, name="admin")
+            for listener in (*data, admin):
+                held.enter_context(listener)
+            run_dir = held.enter_context(runtime_dir())
+            runtime = runtime_of(config, run_dir, config.state_dir)
+            _write_private(runtime.config_file, dump_resolved(config))
+            supervisor = Supervisor(config, runtime, data, admin, lock)
+            anyio.run(supervisor.run, config_path)
+    except SupervisorError as error:
+        print(f"driftgate: {error}", file=sys.stderr)  # noqa: T201 - the command's own last word
+        return 1
+    return 0
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+
+
+class Supervisor:
+    """The children of one gateway, from start to stop."""
+
+    def __init__(
+        self, config: Config, runtime: Runtime, data: list[socket.socket], admin: socket.socket, lock: int
+    ) -> None:
+        self._config = config
+        self._runtime = runtime
+        self._data_url, self._admin_url = listeners.url(data[0]), listeners.url(admin)
+        self._valkey = [Keeper(self._valkey_spec(lock))] if config.redis.url == "embedded" else []
+        self._control = [Keeper(self._role("control", 0, admin))]
+        self._shadow = [Keeper(self._role("shadow", 0, None))]
+        self._data = [Keeper(self._role("data", index, listener)) for index, listener in enumerate(data)]
+        self._stop = anyio.Event()
+        self._hurry = anyio.Event()
+
+    async def run(self, config_path: Path) -> None:
+        """Start everything, keep it running, and stop it when asked. Raises `ChildFailed`."""
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(self._listen_for_signals)
+            failure: str | None = None
+            started: list[list[Keeper]] = []
+            for group in (self._valkey, self._control, self._shadow, self._data):
+                started.append(group)
+                failure = await self._start(group, tasks)
+                if failure or self._stop.is_set():
+                    break
+            else:
+                log.info("serving %s: data %s  admin %s", config_path, self._data_url, self._admin_url)
+                await self._stop.wait()
+                log.info("stopping: draining for at most %.0f s", self._config.limits.drain_seconds)
+            for group in reversed(started):
+                await self._end(group)
+            tasks.cancel_scope.cancel()
+        if failure:
+            raise ChildFailed(f"{failure} could not be started; what it said stands above")
+        log.info("stopped")
+
+    async def _start(self, group: list[Keeper], tasks: anyio.abc.TaskGroup) -> str | None:
+        """Start a group; returns the name of a child that cannot be started."""
+        for keeper in group:
+            tasks.start_soon(keeper.run)
+        for keeper in group:
+            await _first_of(keeper.ready.wait, keeper.gave_up.wait, self._stop.wait)
+            if keeper.gave_up.is_set():
+                return keeper.spec.name
+        return None
+
+    async def _end(self, group: Iterable[Keeper]) -> None:
+        grace = AFTER_DRAIN_SECONDS + (self._config.limits.drain_seconds if group is self._data else 0.0)
+        async with anyio.create_task_group() as tasks:
+            for keeper in group:
+                tasks.start_soon(keeper.stop, grace, self._hurry)
+
+    async def _listen_for_signals(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
+            task_status.started()
+            async for number in received:
+                if number == signal.SIGHUP:
+                    log.warning("SIGHUP: the configuration is not read again while serving; restart to apply it")
+                elif self._stop.is_set():
+                    self._hurry.set()
+                else:
+                    self._stop.set()
+
+    def _role(self, role: str, index: int, listener: socket.socket | None) -> ChildSpec:
+        runtime = self._runtime
+        descriptor = -1 if listener is None else listener.fileno()
+        places = [str(runtime.run_dir), str(runtime.state_dir)]
+        command = [sys.executable, "-m", "gateway.child", role, str(index), str(os.getpid()), str(descriptor), *places]
+        name = f"{role}-{index}" if role == "data" else role
+        return ChildSpec(name, command, inherited=() if listener is None else (descriptor,))
+
+    def _valkey_spec(self, lock: int) -> ChildSpec:
+        command = lifeline.through(valkey.command(self._runtime.run_dir, self._runtime.state_dir))
+        return ChildSpec("valkey", command, inherited=(lock,), probe=self._valkey_answers)
+
+    async def _valkey_answers(self) -> bool:
+        client = Redis.from_url(self._runtime.redis_url, socket_timeout=PROBE_SECONDS, retry=None)
+        try:
+            return bool(await client.ping())
+        except RedisError:
+            return False
+        finally:
+            await client.aclose()
+
+
+async def _first_of(*waits: Callable[[], Awaitable[object]]) -> None:
+    """Return when the first of several waits does."""
+
+    async def one(wait: Callable[[], Awaitable[object]]) -> None:
+        await wait()
+        tasks.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        for wait in waits:
+            tasks.start_soon(one, wait)

@@ -1,0 +1,91 @@
+"""The state directory, locked; and the runtime directory, short.
+
+The lock is a `flock` on a file in the state directory, and its descriptor is also given to the embedded Valkey: so the
+directory stays locked until the last writer of its files is gone, even when the supervisor was killed.
+"""
+
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from gateway.supervisor.errors import BadPlace, StateDirInUse
+
+LOCK_PATIENCE_SECONDS: Final = 3.0
+"""A killed supervisor's children need a moment to end; a restart right after it waits for them."""
+_LOCK_RETRY_SECONDS: Final = 0.05
+_LONGEST_SOCKET_PATH: Final = 100
+"""A unix socket's path may have 107 bytes on Linux, and 103 elsewhere."""
+_LONGEST_SOCKET_NAME: Final = len("/control.sock")
+
+
+@contextmanager
+def locked_state_dir(state_dir: Path) -> Iterator[int]:
+    """Make and lock `state_dir`; yields the lock's descriptor. Raises `StateDirInUse` or `BadPlace`."""
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise BadPlace(
+            f"the state directory {state_dir} cannot be used: {error.strerror}; "
+            "set state_dir in the configuration, or DRIFTGATE_STATE_DIR"
+        ) from error
+    try:
+        _lock(descriptor, state_dir)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, state_dir: Path) -> None:
+    deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise BadPlace(f"{state_dir} cannot be locked: {error.strerror}") from error
+            if time.monotonic() > deadline:
+                holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+                raise StateDirInUse(
+                    f"another driftgate (process {holder}) uses the state directory {state_dir}; "
+                    "stop it first, or give this one its own with DRIFTGATE_STATE_DIR or state_dir"
+                ) from None
+            time.sleep(_LOCK_RETRY_SECONDS)
+        else:
+            return
+
+
+@contextmanager
+def runtime_dir() -> Iterator[Path]:
+    """A new private directory for sockets, removed afterwards. Under XDG_RUNTIME_DIR where that is short enough."""
+    base = next((place for place in _bases() if _fits(place)), None)
+    if base is None:
+        raise BadPlace("no directory for sockets has a short enough path; set TMPDIR to a short one, such as /tmp")
+    try:
+        made = Path(tempfile.mkdtemp(prefix="dg-", dir=base))
+    except OSError as error:
+        raise BadPlace(f"no directory for sockets can be made in {base}: {error.strerror}; set TMPDIR") from error
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _bases() -> Iterator[str]:
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if runtime and os.access(runtime, os.W_OK | os.X_OK):
+        yield runtime
+    yield tempfile.gettempdir()
+
+
+def _fits(base: str) -> bool:
+    return len(os.fsencode(base)) + len("/dg-xxxxxxxx") + _LONGEST_SOCKET_NAME <= _LONGEST_SOCKET_PATH

@@ -1,0 +1,13 @@
+"""Asking model servers: an HTTP/1.1 client that does what a data path needs and nothing else.
+
+P  `target`      where a model is asked, and how its request differs from the application's
+P  `headers`     which headers pass a proxy, in either direction
+P  `prepare`     an application's request → the bytes that go to one model
+P  `errors`      the error tree of this package
+P  `encoding`    compressed answers, made readable within bounds
+S  `timer`       a deadline that moves often and is reached rarely
+S  `connection`  one connection: a protocol on an asyncio transport, parsed by llhttp
+S  `pool`        the connections to one origin: reuse, bounds, ends
+S  `client`      the two verbs, `unary` and `open_stream`, with deadlines and the one safe retry
+S  `asking`      the same for callers that know a model's name only
+"""

@@ -1,0 +1,124 @@
+"""Two verbs over the pools: `open_stream` for the proxy, `unary` for whoever wants the whole answer.
+
+A request is tried again in one case only: it went out on a reused connection, and that connection ended without a
+single byte of answer. Then the server had closed it before it saw the request.
+"""
+
+from dataclasses import dataclass
+from time import monotonic
+
+from gateway.upstream.connection import Connection, Deadlines
+from gateway.upstream.errors import BrokenAnswer
+from gateway.upstream.headers import RawHeaders
+from gateway.upstream.pool import MAX_CONNECTIONS, Pool
+from gateway.upstream.target import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request as it goes on the wire: `head` ends with its blank line."""
+
+    origin: Origin
+    head: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole answer."""
+
+    status: int
+    headers: RawHeaders
+    body: bytes
+    first_byte_ms: float
+    duration_ms: float
+
+
+class Stream:
+    """An answer whose head is here. Whoever opened it calls `close`, always; cancelled or not."""
+
+    __slots__ = ("_pool", "connection", "headers", "status")
+
+    def __init__(self, pool: Pool, connection: Connection) -> None:
+        self._pool = pool
+        self.connection = connection
+        self.status = connection.status
+        self.headers = connection.headers
+
+    @property
+    def complete(self) -> bool:
+        """Whether the end of the answer has arrived (bytes may still wait to be taken)."""
+        return self.connection.complete
+
+    def take(self) -> bytes:
+        """The bytes that are here already."""
+        return self.connection.take()
+
+    async def read(self) -> bytes:
+        """The next bytes; empty at the end. Raises `UpstreamFailure`."""
+        return await self.connection.read()
+
+    def close(self) -> None:
+        """Give the connection back where the answer ended cleanly; else abort it."""
+        self._pool.give_back(self.connection)
+
+
+class Client:
+    """Pools by origin. One per process role; made inside the running loop."""
+
+    def __init__(self, *, max_connections: int = MAX_CONNECTIONS) -> None:
+        self._pools: dict[Origin, Pool] = {}
+        self._max = max_connections
+
+    def pool(self, origin: Origin) -> Pool:
+        """The pool of an origin."""
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._pools[origin] = Pool(origin, max_connections=self._max)
+        return pool
+
+    @property
+    def busy(self) -> int:
+        """Connections that carry a request now, over all origins."""
+        return sum(pool.busy for pool in self._pools.values())
+
+    async def open_stream(self, request: Outgoing, deadlines: Deadlines) -> Stream:
+        """Send, and wait for the answer's head; raises `UpstreamFailure`."""
+        pool = self.pool(request.origin)
+        while True:
+            connection = pool.take_idle() or await pool.connect(deadlines.connect)
+            try:
+                connection.send(request.head, request.body, deadlines)
+                await connection.head()
+            except BrokenAnswer:
+                pool.give_back(connection)
+                if connection.exchanges > 1 and not connection.received_anything:
+                    continue
+                raise
+            except BaseException:
+                pool.give_back(connection)
+                raise
+            return Stream(pool, connection)
+
+    async def unary(self, request: Outgoing, deadlines: Deadlines, *, max_bytes: int) -> Whole:
+        """Send, and wait for the whole answer; raises `UpstreamFailure`, `oversized` above `max_bytes`."""
+        began = monotonic()
+        stream = await self.open_stream(request, deadlines)
+        try:
+            chunks: list[bytes] = []
+            total, first_byte_ms = 0, 0.0
+            while chunk := await stream.read():
+                first_byte_ms = first_byte_ms or (monotonic() - began) * 1000
+                chunks.append(chunk)
+                total += len(chunk)
+                if total > max_bytes:
+                    raise BrokenAnswer("oversized", f"the answer is longer than {max_bytes} bytes")
+        finally:
+            stream.close()
+        duration_ms = (monotonic() - began) * 1000
+        return Whole(stream.status, stream.headers, b"".join(chunks), first_byte_ms, duration_ms)
+
+    def close(self) -> None:
+        """Close every connection now."""
+        for pool in self._pools.values():
+            pool.close()

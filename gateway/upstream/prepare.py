@@ -1,0 +1,86 @@
+"""An application's request → the bytes that go to one model.
+
+The body is the application's own, with the model's name spliced in where it differs; only a model with `overrides` or a
+`system_prompt` has its body written anew. Headers are the end-to-end ones plus the model's own credentials.
+"""
+
+from collections.abc import Mapping
+
+from gateway.config.model import Model
+from gateway.upstream.client import Outgoing
+from gateway.upstream.headers import RawHeaders
+from gateway.upstream.target import Target, parse_base_url
+from routing.request import merged, with_model, with_system_prompt
+
+_MESSAGES_PATH = "/v1/messages"
+
+
+def target_of(name: str, model: Model) -> Target:
+    """The configured model as a target; raises ValueError where its address or headers cannot be used."""
+    origin, base_path = parse_base_url(model.base_url, str(model.ca_file or ""))
+    fields = [(key.lower().encode(), value.encode()) for key, value in model.headers.items()]
+    if any(mark in part for field in fields for part in field for mark in (b"\r", b"\n", b"\0")):
+        raise ValueError(f"models.{name}.headers: a header may not hold line breaks")
+    return Target(
+        name=name,
+        origin=origin,
+        base_path=base_path,
+        model=model.model,
+        api_key=model.api_key or "",
+        headers=tuple(fields),
+        first_byte_seconds=model.timeout_seconds,
+        overrides=dict(model.overrides),
+        system_prompt=model.system_prompt,
+    )
+
+
+def targets_of(models: Mapping[str, Model]) -> dict[str, Target]:
+    """All configured models as targets, by name."""
+    return {name: target_of(name, model) for name, model in models.items()}
+
+
+class Preparer:
+    """Writes requests. It keeps the constant part of each (model, path) head; paths come from a fixed table."""
+
+    def __init__(self) -> None:
+        self._heads: dict[tuple[Target, str], bytes] = {}
+
+    def request(
+        self, target: Target, path: str, headers: RawHeaders, body: bytes, *, model: str, query: bytes = b""
+    ) -> Outgoing:
+        """The request to `target`. `path` begins with `/v1`; `model` is the name that stands in `body` now."""
+        body = _body_for(target, path, body, model)
+        start = self._heads.get((target, path)) if not query else None
+        if start is None:
+            start = _head_start(target, path, query)
+            if not query:
+                self._heads[(target, path)] = start
+        if target.headers:
+            own = {name for name, _ in target.headers}
+            headers = [field for field in headers if field[0] not in own]
+        lines = [b"%b: %b\r\n" % field for field in headers]
+        return Outgoing(target.origin, b"%b%d\r\n%b\r\n" % (start, len(body), b"".join(lines)), body)
+
+
+def _body_for(target: Target, path: str, body: bytes, model: str) -> bytes:
+    if not target.rewrites_body:
+        return body if model == target.model else with_model(body, target.model)
+    if target.system_prompt is not None:
+        if path == _MESSAGES_PATH:
+            body = merged(body, {"system": target.system_prompt})
+        else:
+            body = with_system_prompt(body, target.system_prompt)
+    return merged(body, {**target.overrides, "model": target.model})
+
+
+def _head_start(target: Target, path: str, query: bytes) -> bytes:
+    """Everything up to the value of content-length."""
+    where = (target.base_path + path.removeprefix("/v1")).encode() + (b"?" + query if query else b"")
+    lines = [b"POST %b HTTP/1.1" % where, b"host: " + target.origin.host_header.encode()]
+    own = {name for name, _ in target.headers}
+    if target.api_key and path == _MESSAGES_PATH and b"x-api-key" not in own:
+        lines.append(b"x-api-key: " + target.api_key.encode())
+    if target.api_key and b"authorization" not in own:
+        lines.append(b"authorization: Bearer " + target.api_key.encode())
+    lines += [b"%b: %b" % field for field in target.headers]
+    return b"\r\n".join((*lines, b"content-length: "))

@@ -1,0 +1,61 @@
+"""Where a model is asked, and how its request differs from the application's.
+
+Values made once from the configuration, so that a request costs no lookups in it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A server to connect to. `host_header` is what it is called by."""
+
+    tls: bool
+    host: str
+    port: int
+    ca_file: str = ""
+
+    @property
+    def host_header(self) -> str:
+        """The Host header: the port is left out where it is the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """One model of the configuration, ready to be asked. Compared by identity: there is one per model and process.
+
+    `model` is the name that the server knows. `headers` are added to each request. `first_byte_seconds` is the longest
+    wait for the first byte, None for the general limit. `overrides` are body members that replace the application's;
+    `system_prompt` replaces its instructions, None where the model sets none.
+    """
+
+    name: str
+    origin: Origin
+    base_path: str
+    model: str
+    api_key: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    first_byte_seconds: float | None = None
+    overrides: Mapping[str, object] = field(default_factory=dict)
+    system_prompt: str | None = None
+
+    @property
+    def rewrites_body(self) -> bool:
+        """Whether more than the model's name changes, so that the body must be written anew."""
+        return bool(self.overrides) or self.system_prompt is not None
+
+
+def parse_base_url(base_url: str, ca_file: str = "") -> tuple[Origin, str]:
+    """The origin and path of a model's `base_url`; raises ValueError saying what is wrong with it."""
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{base_url!r} is no http:// or https:// URL")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("base_url may hold a scheme, a host, a port and a path, nothing else")
+    tls = parts.scheme == "https"
+    port = parts.port or (443 if tls else 80)
+    return Origin(tls, parts.hostname, port, ca_file), parts.path.rstrip("/")

@@ -1,0 +1,101 @@
+"""The application of the proof: asks every recorded prompt through the gateway, and compares each answer's bytes.
+
+Every request has a user of its own. Every other one asks for a stream. A pass asks each prompt once, in an order drawn
+from the seed; passes follow one another until it is told to stop.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+from loadtest.asking import Answer, AskFailed, Client
+from loadtest.recordings import Recording
+
+IN_FLIGHT: Final = 24
+KEPT_COMPLAINTS: Final = 5
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came back. `wrong` counts answers that are not, byte for byte, what the arm in their header once said."""
+
+    asked: int = 0
+    stable: int = 0
+    candidate: int = 0
+    fallback: int = 0
+    failed: int = 0
+    wrong: int = 0
+    complaints: list[str] = field(default_factory=list)
+    candidate_users: set[str] = field(default_factory=set)
+    """Users whose answer said that it came from the candidate."""
+
+    def complain(self, text: str) -> None:
+        """Keep the first few complaints."""
+        if len(self.complaints) < KEPT_COMPLAINTS:
+            self.complaints.append(text)
+
+
+@dataclass(slots=True)
+class Application:
+    """Asks `endpoint` on the gateway's data port, `in_flight` at a time, until `stop` is set."""
+
+    port: int
+    endpoint: str
+    stable: Recording
+    candidate: Recording
+    seed: int
+    in_flight: int = IN_FLIGHT
+    tally: Tally = field(default_factory=Tally)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Ask until told to stop; every question that was asked gets its answer first."""
+        client = Client(self.port)
+        questions = self._questions()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self.in_flight):
+                group.create_task(self._ask_on(client, questions))
+        client.close()
+
+    def _questions(self) -> Iterator[tuple[int, str]]:
+        rng = Random(self.seed)
+        number = 0
+        while True:
+            for prompt in rng.sample(self.stable.prompts, len(self.stable.prompts)):
+                yield number, prompt
+                number += 1
+
+    async def _ask_on(self, client: Client, questions: Iterator[tuple[int, str]]) -> None:
+        while not self.stop.is_set():
+            number, prompt = next(questions)
+            user, stream = f"user-{self.seed}-{number}", number % 2 == 1
+            body = {"model": self.endpoint, "messages": [{"role": "user", "content": prompt}], "stream": stream}
+            self.tally.asked += 1
+            try:
+                answer = await client.ask("/v1/chat/completions", json.dumps(body).encode(), {"x-user-id": user})
+            except AskFailed as failure:
+                self.tally.failed += 1
+                self.tally.complain(f"{user}: {failure}")
+                continue
+            self._check(user, prompt, answer, stream=stream)
+
+    def _check(self, user: str, prompt: str, answer: Answer, *, stream: bool) -> None:
+        tally = self.tally
+        if answer.status != 200:
+            tally.failed += 1
+            tally.complain(f"{user}: status {answer.status}, {answer.body[:200]!r}")
+            return
+        arm = answer.headers.get("x-driftgate-arm", "")
+        recording = {"stable": self.stable, "candidate": self.candidate}.get(arm)
+        tally.stable += arm == "stable"
+        tally.candidate += arm == "candidate"
+        if arm == "candidate":
+            tally.candidate_users.add(user)
+        tally.fallback += "x-driftgate-fallback" in answer.headers
+        rendered = recording.of(prompt) if recording is not None else None
+        if rendered is None or answer.body != (rendered.stream if stream else rendered.unary):
+            tally.wrong += 1
+            tally.complain(f"{user}: the answer of arm {arm!r} is not what was recorded: {answer.body[:120]!r}")

@@ -1,0 +1,78 @@
+"""The audit entry: who did what to a rollout, why, and the numbers that it was decided on.
+
+It keeps the counters themselves, so that a decision can be judged again from its entry alone. It holds no prompt, no
+answer and no key.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from rollback.rollout import Phase, Rollout
+from rollback.verdict import SignalReport
+from routing.errors import MalformedState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One transition. `at` is Redis server time in Unix seconds; `id` is the stream's, empty until it is stored."""
+
+    at: float
+    actor: str
+    action: str
+    rollout: str
+    phase_from: Phase
+    phase_to: Phase
+    stage: int
+    weight_bps: int
+    revision: int
+    reason: str
+    signals: tuple[SignalReport, ...] = ()
+    cells: dict[str, int] = field(default_factory=dict)
+    id: str = ""
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(AuditEntry)
+
+
+def entry_of(
+    before: Rollout | None,
+    after: Rollout,
+    *,
+    at: float,
+    actor: str,
+    action: str,
+    signals: tuple[SignalReport, ...] = (),
+    cells: Mapping[str, int] | None = None,
+) -> AuditEntry:
+    """The entry of the transition from `before` (None: there was no rollout) to `after`."""
+    same = before is not None and before.id == after.id
+    return AuditEntry(
+        at=at,
+        actor=actor,
+        action=action,
+        rollout=after.id,
+        phase_from=before.phase if before is not None and same else Phase.IDLE,
+        phase_to=after.phase,
+        stage=after.stage,
+        weight_bps=after.weight_bps,
+        revision=after.revision,
+        reason=after.reason,
+        signals=signals,
+        cells=dict(cells or {}),
+    )
+
+
+def to_json(entry: AuditEntry) -> bytes:
+    """The entry as stored."""
+    return _encoder.encode(entry)
+
+
+def from_json(data: bytes) -> AuditEntry:
+    """The stored entry; raises `MalformedState`."""
+    try:
+        return _decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise MalformedState(f"the audit entry cannot be read: {error}") from error

@@ -1,0 +1,202 @@
+"""The loop: read the state and the evidence, decide, carry out, once a second.
+
+It holds no state that matters: whatever it remembers between ticks can be lost with it. Leading is for economy; that
+two controllers never both step is the revision's doing. When Redis does not answer, nothing is renewed, and exposure
+ends by itself within one lease. A fault at one endpoint leaves the others alone, and is said once when it begins and
+once when it ends.
+
+Not here: what to decide (`decision`), and the order of carrying out (`carrying`).
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+import anyio
+
+from rollback import decision as judging
+from rollback.carrying import Because, Carrier, Local, next_generation
+from rollback.decision import Decision, DecisionKind, Facts
+from rollback.errors import Conflict, JournalFailed
+from rollback.recall import BY_JOURNAL, lost_generation, recalled
+from rollback.rollout import Phase, Rollout
+from rollback.store import Loaded, Transition
+from rollback.watching import Watched
+from routing.errors import MalformedState, StoreUnavailable
+from routing.exposure import Generation
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS: Final = 1.0
+LEADER_TICKS: Final = 5
+"""A leader that misses five ticks has lost the lead: less than a grant's usual lease of ten seconds."""
+
+ACTOR: Final = "driftgate"
+"""Who acts where no operator does."""
+
+
+class Store(Protocol):
+    """What the loop needs of `RolloutStore`."""
+
+    async def load(self, endpoint: str) -> Loaded:
+        """The endpoint's present state."""
+
+    async def evidence(self, rollout: Rollout) -> tuple[dict[str, int], dict[str, int]]:
+        """Cells and counts."""
+
+    async def commit(self, change: Transition) -> int:
+        """Make a transition."""
+
+    async def renew(self, rollout: Rollout, lease_ms: int, *, rewrite: bool = False) -> None:
+        """Renew the lease."""
+
+    async def restore(self, endpoint: str, generation: Generation) -> None:
+        """Put a lost generation back."""
+
+
+class Leadership(Protocol):
+    """Who leads."""
+
+    async def lead(self, holder: str, lease_ms: int) -> bool:
+        """Become or stay the leader."""
+
+    async def resign(self, holder: str) -> None:
+        """Stop leading."""
+
+
+class Controller:
+    """Attends to the endpoints of `watched`, and keeps there what it saw last; complete after the first tick."""
+
+    def __init__(
+        self,
+        store: Store,
+        leadership: Leadership,
+        local: Local,
+        carrier: Carrier,
+        watched: Mapping[str, Watched],
+        *,
+        holder: str,
+        tick_seconds: float = TICK_SECONDS,
+        decide: Callable[[Rollout, Facts, float], Decision] = judging.decide,
+    ) -> None:
+        self._store = store
+        self._leadership = leadership
+        self._local = local
+        self._carrier = carrier
+        self._holder = holder
+        self._tick_seconds = tick_seconds
+        self._decide = decide
+        self.watched = watched
+        self._woken = anyio.Event()
+        self.leads = False
+        self.store_fault = ""
+        self.ticks = 0
+
+    async def run(self) -> None:
+        """Tick for ever; when cancelled, let another lead."""
+        try:
+            while True:
+                began = anyio.current_time()
+                await self.tick()
+                with anyio.move_on_after(max(0.0, began + self._tick_seconds - anyio.current_time())):
+                    await self._woken.wait()
+                self._woken = anyio.Event()
+        finally:
+            with anyio.move_on_after(0.5, shield=True):
+                await self._resign()
+
+    def wake(self) -> None:
+        """Tick now: an operator has changed something."""
+        self._woken.set()
+
+    async def _resign(self) -> None:
+        try:
+            await self._leadership.resign(self._holder)
+        except StoreUnavailable:
+            logger.debug("could not resign: the lead runs out by itself")
+
+    async def tick(self) -> None:
+        """Attend once to each endpoint; a lost Redis ends the tick."""
+        try:
+            self.leads = await self._leadership.lead(self._holder, int(LEADER_TICKS * self._tick_seconds * 1000))
+            for endpoint, watched in self.watched.items():
+                await self._contained(endpoint, watched)
+            self._store_state("")
+        except StoreUnavailable as error:
+            self.leads = False
+            self._store_state(str(error))
+        self.ticks += 1
+
+    def _store_state(self, fault: str) -> None:
+        if bool(fault) != bool(self.store_fault):
+            if fault:
+                logger.error("store lost (%s): nothing is renewed, exposure ends within one lease", fault)
+            else:
+                logger.warning("store is back")
+        self.store_fault = fault
+
+    async def _contained(self, endpoint: str, watched: Watched) -> None:
+        try:
+            await self._attend(endpoint, watched)
+            fault = ""
+        except StoreUnavailable:
+            raise
+        except Conflict:
+            return  # another transition came first: the next tick reads it
+        except (MalformedState, JournalFailed) as error:
+            fault = str(error)
+        except Exception as error:  # a fault in one endpoint's judging must not cost the others theirs
+            fault = f"{type(error).__name__}: {error}"
+            if watched.fault != fault:
+                logger.exception("endpoint %s cannot be judged; nothing is renewed", endpoint)
+        if watched.fault != fault:
+            logger.error("endpoint %s: %s", endpoint, fault) if fault else logger.warning(
+                "endpoint %s is well", endpoint
+            )
+        watched.fault = fault
+
+    async def _attend(self, endpoint: str, watched: Watched) -> None:
+        loaded = await self._store.load(endpoint)
+        watched.rollout, watched.generation, watched.now = loaded.rollout, loaded.generation, loaded.now
+        lost = lost_generation(loaded.generation, endpoint, self._local.journal)
+        if lost is not None:
+            await self._store.restore(endpoint, lost)
+            watched.generation = lost
+        again = recalled(loaded.rollout, self._local.journal, loaded.now)
+        if loaded.rollout is not None and again is not None:
+            if self.leads or again.phase is Phase.ROLLED_BACK:
+                because = Because(actor=BY_JOURNAL, action="reassert", now=loaded.now, trigger="journal")
+                watched.rollout = (await self._carrier.carry_out(loaded.rollout, again, because)).after
+            return
+        await self._local.seen(endpoint, loaded.rollout, loaded.generation)
+        if loaded.rollout is not None and loaded.rollout.is_running:
+            await self._judge(loaded.rollout, loaded, watched)
+
+    async def _judge(self, rollout: Rollout, loaded: Loaded, watched: Watched) -> None:
+        cells, counts = await self._store.evidence(rollout)
+        decision = self._decide(rollout, watched.facts(rollout, cells, counts, loaded.now), loaded.now)
+        watched.reports = decision.reports
+        if not self.leads:
+            return  # every gateway shows the numbers; the leader acts on them
+        if not decision.changed:
+            lease_ms = int(rollout.plan.lease_seconds * 1000)
+            await self._store.renew(decision.after, lease_ms, rewrite=decision.after != rollout)
+            watched.rollout = decision.after
+            if decision.after.holding is not rollout.holding:
+                self._local.held(decision.after)
+            return
+        generation = None
+        if decision.kind is DecisionKind.PROMOTE:
+            generation = next_generation(loaded.generation, rollout, self._local.journal, by=ACTOR, now=loaded.now)
+        because = Because(
+            actor=ACTOR,
+            action=decision.kind.value,
+            now=loaded.now,
+            trigger=decision.trigger,
+            signals=decision.reports,
+            cells=cells,
+        )
+        change = await self._carrier.carry_out(rollout, decision.after, because, generation)
+        watched.rollout = change.after
+        if generation is not None:
+            watched.generation = generation

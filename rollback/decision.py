@@ -1,0 +1,284 @@
+"""What to do now: one pure function of the document, the counters and the time.
+
+The rules, in the order in which they are asked; the first that applies decides:
+
+1. ROLL BACK: harm of any guardrail, a ceiling among them; a burst of hard failures. Nothing prevents a rollback: not a
+   pause, nor a store that is unwell, nor a deadline that says hold.
+2. TIMEOUT: the stage's deadline passed with something lacking. Roll back, or hold, or hold until an operator approves,
+   as the plan says. Never widen because nothing came of it.
+3. STEP DOWN: blind for longer than `max_blind` with users exposed. Back to the last stage that was proven, and once
+   more after another `max_blind`. It takes exposure away, so it comes before what merely keeps it.
+4. HOLD: paused, the store unwell, stable failing, blind, burn of a guardrail at 50 % or more, harm of class signal.
+   Or something is lacking: evidence, votes, bake time.
+5. WIDEN, or PROMOTE from the last stage, when nothing is lacking. A plan that ends at weight 0 is never promoted from
+   by itself: no user has had an answer from the candidate.
+
+A hold ends by itself when its cause does, except a pause and a wish for approval. Where every question of the stage is
+answered already, silence is no blindness: all keys of a small endpoint may have voted.
+
+Not here: what the evidence says (`rollback.evidence`), what is lacking (`rollback.readiness`), and committing it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+
+from rollback import phases, sentences
+from rollback.bursts import Recent, recent
+from rollback.evidence import Evidence, examine
+from rollback.plan import BudgetClass, OnDeadline
+from rollback.readiness import Lack, lacks, unanswered
+from rollback.references import frozen
+from rollback.rollout import Holding, Rollout
+from rollback.verdict import SignalReport, TestKind, Verdict
+from shadow.cells import EVERY
+
+HOLDING_BURN: Final = 0.5
+"""Half of the proof of harm is there: a candidate exactly at its limit gets this far by chance in a few percent of all
+rollouts, one well within it hardly ever."""
+
+ACTOR: Final = "driftgate"
+"""Who decides here."""
+
+
+class DecisionKind(StrEnum):
+    """What to do."""
+
+    KEEP = "keep"
+    """Nothing: the rollout has ended."""
+    HOLD = "hold"
+    WIDEN = "widen"
+    STEP_DOWN = "step_down"
+    PROMOTE = "promote"
+    ROLL_BACK = "roll_back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known at one moment.
+
+    `cells` are the evidence counters of the rollout's epoch, `counts` its request counters, `previous_counts` the same
+    at `previous_at`, a few seconds earlier. `blind_seconds` is for how long requests were served without any evidence
+    coming of them.
+    """
+
+    cells: Mapping[str, int]
+    counts: Mapping[str, int]
+    previous_counts: Mapping[str, int]
+    previous_at: float
+    blind_seconds: float
+    store_ok: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What to do, and why.
+
+    `changed`: `after` is a transition, with its revision one higher, and must be committed. Otherwise `after` differs
+    from the document at most in `holding`, `reason` and `peak_burn`. `trigger` says what led to it, in one word.
+    """
+
+    kind: DecisionKind
+    after: Rollout
+    changed: bool
+    reports: tuple[SignalReport, ...]
+    sentence: str
+    trigger: str
+
+
+@dataclass(frozen=True)
+class _View:
+    """Everything that the rules look at, worked out once."""
+
+    rollout: Rollout
+    facts: Facts
+    now: float
+    evidence: Evidence
+    reports: tuple[SignalReport, ...]
+    recent: Recent
+    obstacles: tuple[Lack, ...] = field(default=())
+
+    @cached_property
+    def deciding(self) -> tuple[SignalReport, ...]:
+        """The rows of all requests together: slices do not decide."""
+        return tuple(row for row in self.reports if row.slice == EVERY)
+
+    @cached_property
+    def peak_burn(self) -> dict[str, float]:
+        """The highest burn that each signal ever had."""
+        peaks = dict(self.rollout.peak_burn)
+        for row in self.deciding:
+            peaks[row.signal] = max(peaks.get(row.signal, 0.0), row.burn)
+        return peaks
+
+    def finding(self, row: SignalReport, relation: str) -> str:
+        """A row's numbers."""
+        return sentences.finding(row, self.evidence.interval(row), relation)
+
+    def transition(self, kind: DecisionKind, after: Rollout, trigger: str) -> Decision:
+        """A decision that must be committed."""
+        final = replace(after, peak_burn=self.peak_burn)
+        return Decision(
+            kind=kind, after=final, changed=True, reports=self.reports, sentence=after.reason, trigger=trigger
+        )
+
+    def hold(self, lack: Lack) -> Decision:
+        """A decision to wait."""
+        after = replace(self.rollout, holding=lack.holding, reason=lack.sentence, peak_burn=self.peak_burn)
+        trigger = lack.holding.value
+        return Decision(
+            kind=DecisionKind.HOLD,
+            after=after,
+            changed=False,
+            reports=self.reports,
+            sentence=lack.sentence,
+            trigger=trigger,
+        )
+
+
+def decide(rollout: Rollout, facts: Facts, now: float) -> Decision:
+    """What to do with `rollout` at `now` (Unix seconds of the store's clock)."""
+    evidence = examine(rollout, facts.cells)
+    if not rollout.is_running:
+        return Decision(
+            kind=DecisionKind.KEEP,
+            after=rollout,
+            changed=False,
+            reports=evidence.reports(),
+            sentence=rollout.reason,
+            trigger="",
+        )
+    view = _View(rollout, facts, now, evidence, evidence.reports(), recent(facts.counts, facts.previous_counts))
+    return _harm(view) or _burst(view) or _go_on(replace(view, obstacles=tuple(_obstacles(view))))
+
+
+def _go_on(view: _View) -> Decision:
+    """Everything after the rollbacks: `obstacles` are known now."""
+    return _timeout(view) or _step_down(view) or _wait(view) or _widen(view)
+
+
+def _harm(view: _View) -> Decision | None:
+    """The guardrail whose harm is shown most clearly; of those at 100 % the one furthest past its limit."""
+    bad = [row for row in view.deciding if row.verdict is Verdict.HARM and row.budget_class is BudgetClass.GUARDRAIL]
+    if not bad:
+        return None
+    row = max(bad, key=_excess)
+    reason = view.finding(row, sentences.relation_of_harm(row))
+    after = phases.rolled_back(view.rollout, actor=ACTOR, reason=reason, now=view.now)
+    return view.transition(DecisionKind.ROLL_BACK, after, "ceiling" if row.test is TestKind.CEILING else "guardrail")
+
+
+def _excess(row: SignalReport) -> float:
+    """How many limits the estimate amounts to."""
+    return abs(row.estimate or 0.0) / max(abs(row.limit), 1e-9)
+
+
+def _burst(view: _View) -> Decision | None:
+    seen = view.recent
+    if not seen.is_burst:
+        return None
+    reason = (
+        f"errors: burst of hard failures, {seen.candidate_failed:,} of {seen.candidate_asked:,} requests to the "
+        f"candidate without a usable answer in {sentences.duration(view.now - view.facts.previous_at)} "
+        f"(stable {seen.stable_failed:,} of {seen.stable_asked:,})"
+    )
+    after = phases.rolled_back(view.rollout, actor=ACTOR, reason=reason, now=view.now)
+    return view.transition(DecisionKind.ROLL_BACK, after, "burst")
+
+
+def _obstacles(view: _View) -> Iterator[Lack]:
+    """Whatever forbids to widen now, the gravest first."""
+    rollout, facts = view.rollout, view.facts
+    if rollout.paused:
+        yield Lack(Holding.PAUSED, rollout.reason)
+    if not facts.store_ok:
+        yield Lack(Holding.BLIND, "the store is not healthy: nothing is widened on what it says until it is")
+    if view.recent.is_stable_failing:
+        yield Lack(
+            Holding.STABLE_FAILING,
+            f"stable fails {view.recent.stable_failed:,} of {view.recent.stable_asked:,} requests itself; "
+            "goes on when it recovers",
+        )
+    if facts.blind_seconds > rollout.plan.max_blind_seconds and unanswered(view.evidence, view.reports):
+        yield Lack(
+            Holding.BLIND,
+            f"requests were served for {sentences.duration(facts.blind_seconds)} without any evidence of them; "
+            "goes on when there is some",
+        )
+    yield from _close_to_harm(view)
+    yield from lacks(view.evidence, view.reports, view.now)
+    if rollout.plan.stages[-1].weight_bps == 0 and rollout.stage == len(rollout.plan.stages) - 1:
+        yield Lack(
+            Holding.NOT_ENOUGH,
+            f"the plan ends in the shadow; `driftgate promote {rollout.endpoint} --full` or `rollback` ends it",
+        )
+
+
+def _close_to_harm(view: _View) -> Iterator[Lack]:
+    for row in sorted(view.deciding, key=lambda row: -row.burn):
+        if row.budget_class is BudgetClass.GUARDRAIL and row.burn >= HOLDING_BURN:
+            yield Lack(Holding.BURN, f"{view.finding(row, 'against')}; goes on when burn is below 50 %")
+        elif row.budget_class is BudgetClass.SIGNAL and row.verdict is Verdict.HARM:
+            sentence = view.finding(row, sentences.relation_of_harm(row))
+            yield Lack(Holding.SIGNAL_HARM, f"{sentence}; it only holds, and goes on when this clears")
+
+
+def _timeout(view: _View) -> Decision | None:
+    rollout, stage = view.rollout, view.evidence.stage
+    if rollout.paused or stage.deadline_seconds is None:
+        return None
+    if rollout.stage_seconds(view.now) <= stage.deadline_seconds:
+        return None
+    passed = f"the stage's deadline of {sentences.duration(stage.deadline_seconds)} has passed"
+    if stage.on_deadline is OnDeadline.APPROVE:
+        step = f"`driftgate promote {rollout.endpoint} --step` or `rollback`"
+        return view.hold(Lack(Holding.DEADLINE, f"{passed}: waits for {step}"))
+    if not view.obstacles:
+        return None
+    why = f"{passed} without a verdict: {view.obstacles[0].sentence}"
+    if stage.on_deadline is OnDeadline.HOLD:
+        return view.hold(Lack(Holding.DEADLINE, why))
+    after = phases.rolled_back(rollout, actor=ACTOR, reason=why, now=view.now)
+    return view.transition(DecisionKind.ROLL_BACK, after, "deadline")
+
+
+def _step_down(view: _View) -> Decision | None:
+    """Users are exposed, and nothing can be seen of them."""
+    rollout, most = view.rollout, view.rollout.plan.max_blind_seconds
+    blind = min(view.facts.blind_seconds, view.now - rollout.stage_started_at)
+    if blind <= most or rollout.stage == 0 or not unanswered(view.evidence, view.reports):
+        return None
+    below = rollout.plan.stages[rollout.stage - 1].weight_bps
+    reason = (
+        f"blind for {sentences.duration(blind)}: requests were served without any evidence of them; "
+        f"back to {sentences.weight(below)}, the last stage that was proven"
+    )
+    after = phases.entered(rollout, rollout.stage - 1, actor=ACTOR, reason=reason, now=view.now)
+    if rollout.paused:
+        after = replace(after, paused=True, paused_at=view.now, holding=Holding.PAUSED)
+    return view.transition(DecisionKind.STEP_DOWN, after, "blind")
+
+
+def _wait(view: _View) -> Decision | None:
+    return view.hold(view.obstacles[0]) if view.obstacles else None
+
+
+def _widen(view: _View) -> Decision:
+    rollout, stage = view.rollout, view.evidence.stage
+    rows = [row for row in view.deciding if row.decides_widening]
+    signals = ", ".join(dict.fromkeys(row.signal for row in rows if row.harmless))
+    limits = "their limits" if stage.margin == 1.0 else f"{stage.margin:g} × their limits"
+    votes = max((row.stage_n for row in rows), default=0)
+    proof = f"{signals or 'no guardrail'} shown within {limits}, n = {votes:,}"
+    if view.evidence.pairs_only_warn:
+        proof += ", on pairs of clients without a key"
+    if rollout.stage == len(rollout.plan.stages) - 1:
+        after = phases.promoted(rollout, actor=ACTOR, reason=f"{proof}; promoted", now=view.now)
+        return view.transition(DecisionKind.PROMOTE, after, "evidence")
+    weight = sentences.weight(rollout.plan.stages[rollout.stage + 1].weight_bps)
+    reason = f"{proof}; widened to {weight}"
+    after = phases.entered(rollout, rollout.stage + 1, actor=ACTOR, reason=reason, now=view.now)
+    references = frozen(rollout, view.evidence.ledger, view.evidence.tests)
+    return view.transition(DecisionKind.WIDEN, replace(after, references=references), "evidence")

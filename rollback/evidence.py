@@ -1,0 +1,166 @@
+"""Counters → what they say of every test of the plan.
+
+*Harm* is judged on the evidence of all stages, and is shown once its log e-value reaches log(1/alpha_j). *No harm* is
+judged on this stage's own counters, at this stage's margin: with cumulative ones a drift that starts after 5,000 good
+pairs would pass for another 1,300. `burn` is how far the proof of harm has come, now: a log e-value falls again.
+
+What is missing has three names. *Not applicable*: every one of enough votes had nothing to measure (no structure was
+asked for). *Unmeasured*: the signal applies and could not be read, or not often enough to trust the rest. *Not
+enough*: too few votes. The last two hold.
+
+Slices are judged by the same tests and reported with class observe; nothing is decided on them here, and no bound is
+computed for them, which would cost more than everything else.
+
+Everything is sorted before it is summed, so that the same counters give the same verdict to the last bit, in whatever
+order a store returns them.
+
+Not here: what to do about it (`rollback.decision`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import log
+from typing import Final
+
+from rollback.budget import Test, expand, no_harm_alpha, question
+from rollback.cases import Case, case_of
+from rollback.ledger import Ledger, read
+from rollback.plan import BudgetClass, Stage
+from rollback.rollout import Rollout
+from rollback.sequential import still_needed
+from rollback.verdict import SignalReport, Source, Verdict
+from routing.arms import Arm
+from shadow.cells import EVERY
+
+KEYLESS_LIMIT: Final = 0.05
+"""More pairs than this from clients without a key, and pairs only warn: requests of one client depend on each other."""
+
+MISSING_LIMIT: Final = 0.5
+"""With more readings missing than made, those made are no sample of all: the signal counts as unmeasured."""
+
+LEAST_VOTES: Final = 30
+"""Votes that must be in before silence means something: that a signal does not apply (even if `min_keys` is 0), or that
+it should have been measured and was not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The counters of a rollout, ready to be judged."""
+
+    rollout: Rollout
+    ledger: Ledger
+    tests: tuple[Test, ...]
+
+    @property
+    def stage(self) -> Stage:
+        """The present stage of the plan."""
+        return self.rollout.plan.stages[self.rollout.stage]
+
+    @property
+    def pairs_only_warn(self) -> bool:
+        """Whether too many pairs come from clients without a key."""
+        return self.ledger.keyless_share() > KEYLESS_LIMIT
+
+    def reports(self) -> tuple[SignalReport, ...]:
+        """The table that decisions are made on: one row per test and slice.
+
+        A test that this stage cannot feed has a row only where it has evidence from another stage.
+        """
+        rows = []
+        for slice_ in self.ledger.slices():
+            for test in self.tests:
+                case = case_of(self.rollout, self.ledger, test, slice_)
+                if case.harm.n or (slice_ == EVERY and test.occurs_at(self.stage.weight_bps)):
+                    rows.append(self._report(case, slice_))
+        return tuple(rows)
+
+    def interval(self, report: SignalReport) -> tuple[float, float] | None:
+        """Both one-sided bounds at the test's own alpha, in the report's unit; None before the first vote."""
+        case = case_of(self.rollout, self.ledger, self._test(report), report.slice)
+        near, far = case.bound(), case.far_bound()
+        return None if near is None or far is None else (min(near, far), max(near, far))
+
+    def still_needed(self, report: SignalReport) -> int | None:
+        """About how many more votes of this stage until no harm is shown; None where they lead away from it.
+
+        Pairs, or requests of both arms for split evidence. Before the first vote it supposes that nothing differs.
+        """
+        test, stage = self._test(report), self.stage
+        case = case_of(self.rollout, self.ledger, test, report.slice)
+        tally, claim = case.no_harm_claim(stage.margin, stage.weight_bps)
+        needed = still_needed(tally, claim, case.no_harm_prior, self._no_harm_bar(test))
+        return needed if case.own.n or needed is None else needed + 1
+
+    def _test(self, report: SignalReport) -> Test:
+        wanted = (report.signal, report.test, report.side)
+        return next(test for test in self.tests if question(test) == wanted and test.source is report.source)
+
+    def _report(self, case: Case, slice_: str) -> SignalReport:
+        test, arms = case.test, case.arms
+        everywhere = slice_ == EVERY
+        log_harm = case.log_harm()
+        decides = everywhere and test.decides_widening and test.occurs_at(self.stage.weight_bps)
+        harmless = decides and self._is_harmless(case)
+        return SignalReport(
+            signal=test.signal,
+            slice=slice_,
+            source=test.source,
+            test=test.kind,
+            side=test.side,
+            budget_class=self._class(test) if everywhere else BudgetClass.OBSERVE,
+            estimate=case.estimate,
+            stable_rate=arms.stable if arms else None,
+            candidate_rate=arms.candidate if arms else None,
+            bound=case.bound() if everywhere else None,
+            limit=test.limit * test.scale,
+            burn=min(1.0, max(0.0, log_harm / test.bar)),
+            n=case.n,
+            stage_n=case.own_n,
+            not_applicable=case.missing.not_applicable,
+            unmeasured=case.missing.unmeasured,
+            harmless=harmless,
+            decides_widening=decides,
+            optional=test.optional,
+            verdict=Verdict.HARM if log_harm >= test.bar else self._verdict_without_harm(case, harmless),
+        )
+
+    def _class(self, test: Test) -> BudgetClass:
+        if test.budget_class is BudgetClass.GUARDRAIL and test.source is Source.PAIRED and self.pairs_only_warn:
+            return BudgetClass.SIGNAL
+        return test.budget_class
+
+    def _verdict_without_harm(self, case: Case, harmless: bool) -> Verdict:
+        """The ways of having no reading come before the comfortable one."""
+        missing, source = case.missing, case.test.source
+        if not case.own.n and not missing.unmeasured:
+            if missing.not_applicable >= max(self.stage.min_keys, LEAST_VOTES):
+                return Verdict.NOT_APPLICABLE
+            arm = None if source is Source.PAIRED else Arm.CANDIDATE
+            silent = not missing.not_applicable and self.ledger.voted(self.rollout.stage, source, arm) >= LEAST_VOTES
+            return Verdict.UNMEASURED if silent else Verdict.NOT_ENOUGH
+        if _mostly_missing(case):
+            return Verdict.UNMEASURED
+        return Verdict.NO_HARM if harmless else Verdict.NOT_ENOUGH
+
+    def _is_harmless(self, case: Case) -> bool:
+        if not case.own.n or _mostly_missing(case):
+            return False
+        return case.log_no_harm(self.stage.margin) >= self._no_harm_bar(case.test)
+
+    def _no_harm_bar(self, test: Test) -> float:
+        return -log(no_harm_alpha(test, self.tests, self.rollout.plan.alpha, self.stage.weight_bps))
+
+
+def examine(rollout: Rollout, cells: Mapping[str, int]) -> Evidence:
+    """The counters of the rollout's epoch, sorted, with the tests that its plan asks for."""
+    return Evidence(rollout, read(cells), expand(rollout.plan, rollout.epoch_index))
+
+
+def judge(rollout: Rollout, cells: Mapping[str, int]) -> tuple[SignalReport, ...]:
+    """The table of signals: a pure function of the document and the epoch's counters."""
+    return examine(rollout, cells).reports()
+
+
+def _mostly_missing(case: Case) -> bool:
+    measured, missing = case.own_n, case.missing.unmeasured
+    return missing > MISSING_LIMIT * (measured + missing)

@@ -1,0 +1,128 @@
+"""The phase machine of a rollout, as one table, and the only functions that move a rollout through it.
+
+The rules:
+
+- A rollout begins *pending* and enters the phase of its first stage's weight: *shadowing* at 0, *canary* in between,
+  *baking* at 100 %. So it does at every later stage, one stage at a time.
+- Widening goes forward. A rollout that has been blind for too long goes one stage back, to the last that was proven.
+- It is *promoted* from its last stage, whatever that stage's weight: a plan may end at 10 % if its author says that
+  this is proof enough. An operator may promote from anywhere, which is an override and audited as one.
+- From every phase it can be *rolled back*, and from there nowhere: a retry is a new rollout. Also from *promoted*, for
+  a late regression, while the old stable is kept; whether it is, the caller knows.
+- Holding, being paused and waiting for a deadline are no phases. They are reasons attached to one.
+
+Every move counts the revision up by one, which is what fences stale leaders off.
+
+Not here: when to move (`rollback.decision`, `rollback.commands`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
+
+from rollback.errors import NotPossible
+from rollback.rollout import Holding, Phase, Rollout
+from routing.bucketing import WEIGHT_SCALE
+
+_STAGES: Final = frozenset({Phase.SHADOWING, Phase.CANARY, Phase.BAKING})
+_ENDS: Final = frozenset({Phase.PROMOTED, Phase.ROLLED_BACK})
+
+NEXT: Final[Mapping[Phase, frozenset[Phase]]] = MappingProxyType(
+    {
+        Phase.IDLE: frozenset({Phase.PENDING}),
+        Phase.PENDING: _STAGES | _ENDS,
+        Phase.SHADOWING: frozenset({Phase.CANARY, Phase.BAKING}) | _ENDS,
+        Phase.CANARY: _STAGES | _ENDS,
+        Phase.BAKING: frozenset({Phase.SHADOWING, Phase.CANARY}) | _ENDS,
+        Phase.PROMOTED: frozenset({Phase.ROLLED_BACK}),
+        Phase.ROLLED_BACK: frozenset(),
+    }
+)
+"""From each phase, the phases that a move may lead to. Canary leads to canary: another stage of it."""
+
+
+def phase_at(weight_bps: int) -> Phase:
+    """The phase of a stage with this weight."""
+    if weight_bps == 0:
+        return Phase.SHADOWING
+    return Phase.BAKING if weight_bps == WEIGHT_SCALE else Phase.CANARY
+
+
+def entered(rollout: Rollout, stage: int, *, actor: str, reason: str, now: float) -> Rollout:
+    """The rollout at the beginning of a stage of its plan. A pause does not outlive the stage it was made in."""
+    weight_bps = rollout.plan.stages[stage].weight_bps
+    _check(rollout, phase_at(weight_bps))
+    return replace(
+        rollout,
+        phase=phase_at(weight_bps),
+        stage=stage,
+        weight_bps=weight_bps,
+        revision=rollout.revision + 1,
+        holding=None,
+        reason=reason,
+        actor=actor,
+        stage_started_at=now,
+        paused=False,
+        paused_at=None,
+        held_seconds=0.0,
+    )
+
+
+def paused(rollout: Rollout, *, actor: str, reason: str, now: float) -> Rollout:
+    """The rollout kept where it is; the time until it goes on does not count as bake."""
+    return replace(
+        rollout,
+        revision=rollout.revision + 1,
+        holding=Holding.PAUSED,
+        reason=reason,
+        actor=actor,
+        paused=True,
+        paused_at=now,
+    )
+
+
+def resumed(rollout: Rollout, *, actor: str, reason: str, now: float) -> Rollout:
+    """The rollout after a pause."""
+    held = now - rollout.paused_at if rollout.paused_at is not None else 0.0
+    return replace(
+        rollout,
+        revision=rollout.revision + 1,
+        holding=None,
+        reason=reason,
+        actor=actor,
+        paused=False,
+        paused_at=None,
+        held_seconds=rollout.held_seconds + max(0.0, held),
+    )
+
+
+def promoted(rollout: Rollout, *, actor: str, reason: str, now: float) -> Rollout:
+    """The rollout ended well: its candidate answers everything, as the endpoint's next stable, and needs no grant."""
+    return _ended(rollout, Phase.PROMOTED, WEIGHT_SCALE, actor=actor, reason=reason, now=now)
+
+
+def rolled_back(rollout: Rollout, *, actor: str, reason: str, now: float) -> Rollout:
+    """The rollout ended, for good: nothing is granted."""
+    return _ended(rollout, Phase.ROLLED_BACK, 0, actor=actor, reason=reason, now=now)
+
+
+def _ended(rollout: Rollout, to: Phase, weight_bps: int, *, actor: str, reason: str, now: float) -> Rollout:
+    _check(rollout, to)
+    return replace(
+        rollout,
+        phase=to,
+        weight_bps=weight_bps,
+        revision=rollout.revision + 1,
+        holding=None,
+        reason=reason,
+        actor=actor,
+        ended_at=now,
+        paused=False,
+        paused_at=None,
+    )
+
+
+def _check(rollout: Rollout, to: Phase) -> None:
+    if to not in NEXT[rollout.phase]:
+        raise NotPossible(f"{rollout.id} is {rollout.phase.value}, and nothing leads from there to {to.value}")

@@ -1,0 +1,90 @@
+"""Numbers as people read them: every verdict with its estimate, its interval, its limit and n.
+
+Points for differences of rates, percent for lengths (a mean log ratio is shown as the change it stands for) and for
+ceilings, × for ratios.
+"""
+
+from collections.abc import Sequence
+from math import exp
+
+from rollback.verdict import Side, SignalReport, Source, TestKind
+
+
+def finding(report: SignalReport, interval: tuple[float, float] | None, relation: str) -> str:
+    """One signal's numbers: `refusal +4.1 pp [2.6, 5.7] over the limit of 2.0 pp, n = 812, burn 100 %`."""
+    estimate = _signed(report, report.estimate) if report.estimate is not None else "unknown"
+    unit = _unit(report)
+    between = f" [{_plain(report, interval[0])}, {_plain(report, interval[1])}]" if interval else ""
+    burn = f"{100.0 * report.burn:.0f} %"
+    return f"{title(report)} {estimate} {unit}{between} {relation} {limit(report)}, n = {report.n:,}, burn {burn}"
+
+
+def relation_of_harm(report: SignalReport) -> str:
+    """Where an estimate that is harm stands to its limit."""
+    return "over" if report.side is Side.UPPER else "under"
+
+
+def title(report: SignalReport) -> str:
+    """The signal's name, with what is special about the test."""
+    match report.test, report.source:
+        case TestKind.TAIL, Source.PAIRED:
+            return f"{report.signal} tail"
+        case TestKind.TAIL, Source.SPLIT:
+            return f"{report.signal} beyond stable's {'p95' if report.side is Side.UPPER else 'p5'}"
+        case TestKind.RATIO, _:
+            return f"{report.signal} ratio"
+        case _:
+            return report.signal
+
+
+def limit(report: SignalReport) -> str:
+    """The limit with its unit: `the limit of 2.0 pp`, `the ceiling of 10.0 %`."""
+    what = "ceiling" if report.test is TestKind.CEILING else "limit"
+    return f"the {what} of {_plain(report, report.limit)} {_unit(report)}"
+
+
+def several(parts: Sequence[str], most: int = 3) -> str:
+    """A list in words, cut after `most`."""
+    shown = list(parts[:most])
+    if len(parts) > most:
+        shown.append(f"{len(parts) - most} more")
+    return "; ".join(shown)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: `42 s`, `12 min`, `2.5 h`."""
+    if seconds < 120:  # noqa: PLR2004 - two minutes
+        return f"{seconds:.0f} s"
+    if seconds < 7200:  # noqa: PLR2004 - two hours
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def weight(weight_bps: int) -> str:
+    """A weight in percent."""
+    return f"{weight_bps / 100:g} %"
+
+
+def _is_log_ratio(report: SignalReport) -> bool:
+    return report.signal == "length" and report.test is TestKind.POINTS
+
+
+def _unit(report: SignalReport) -> str:
+    if report.test is TestKind.RATIO:
+        return "×"
+    return "%" if report.test is TestKind.CEILING or _is_log_ratio(report) else "pp"
+
+
+def _plain(report: SignalReport, value: float) -> str:
+    return f"{_scaled(report, value):.1f}".replace("-", "−")
+
+
+def _signed(report: SignalReport, value: float) -> str:
+    is_change = report.test in (TestKind.POINTS, TestKind.TAIL)
+    return f"{_scaled(report, value):{'+' if is_change else ''}.1f}".replace("-", "−")
+
+
+def _scaled(report: SignalReport, value: float) -> float:
+    if report.test is TestKind.RATIO:
+        return value
+    return 100.0 * (exp(value) - 1.0) if _is_log_ratio(report) else 100.0 * value

@@ -1,0 +1,163 @@
+"""The one statistical primitive: betting against a claim about a mean, and looking as often as one likes.
+
+An observation X ≥ low has, under the null hypothesis, conditional mean E[Xᵢ | past] ≤ m for every i. Staking a fraction
+f ∈ (0, 1) of one's wealth on each X multiplies the wealth by
+
+    e(X; f) = (1 − f) + f · (X − low) / (m − low)
+
+which is never negative and has conditional mean ≤ 1, so the wealth is a non-negative supermartingale, and so is its
+average over a fixed prior π on f. By Ville's inequality the chance that it *ever* reaches 1/alpha is at most alpha,
+however often and whenever one looks. `log_evidence` is the logarithm of that average. It depends on counts only: the
+order of observations, their batching, and the replica that saw them change nothing. The bet is fixed beforehand and
+never adapted, because an adaptive bet needs an arrival order, and counters of several replicas have none.
+
+The claim "mean ≥ m" is tested on the mirror image (−X, −m). `low` and `high` belong to the observation, not to the
+test: split evidence gathered at several weights has other ranges at each, and any of them was fixed when the request
+was assigned, which is all that the proof needs.
+
+The priors were chosen by simulation against the information bound log(1/alpha) / max_f E[log e], limit 2 points unless
+said otherwise (`docs/adr/0005`):
+
+- `PAIRED_HARM`: a third of the mass near f = 1, where the best bet lies when the candidate adds bad events and removes
+  none, the rest from .02 up to .95. 1.1–1.35 × the bound for drifts of 2 to 10 × the limit with 0 to 5 % of pairs
+  improving at the same time. An even grid alone: up to 1.4 ×, and that for the largest drifts, which matter most.
+- `PAIRED_NO_HARM`: a third near 1 (hardly any pair differs), the rest over all sizes. 1.15–1.4 ×.
+- `SPLIT_HARM`: one bad event of the candidate pays up to 1/weight, so the best f is about the weight itself (.01 to .1
+  at 1 to 10 %) and .3 to .9 at 50 %: even in log f. 1.2–1.55 × from 1 % to 50 % weight, for points and for ratios.
+- `SPLIT_NO_HARM`: for a rare event such as an error most of the proof comes from seeing none, so half of the mass is
+  at .999 and the rest even in log(1 − f). A candidate without any error at 1 % weight passes 3 points after 10,600
+  requests, 106 of them its own; no valid test can do it before 9,985.
+- `CEILING_HARM`: one arm against a constant; the range is [0, 1] and an even grid does.
+
+Sources: Ville (1939); Waudby-Smith & Ramdas, Estimating means of bounded random variables by betting (arXiv
+2010.09686), whose "hedged" and mixture bets these are; Ramdas et al., Game-theoretic statistics and safe
+anytime-valid inference (2210.01948); Waudby-Smith et al., Anytime-valid off-policy inference (2210.10768) for weights
+that change while evidence is gathered.
+
+Not here: what X is and which m (`rollback.budget`, `rollback.tallies`), and what follows (`rollback.evidence`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil, inf, log
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prior:
+    """Fractions of wealth to stake, and the logarithm of the share of the initial wealth that stakes each."""
+
+    bets: Floats
+    log_weights: Floats
+
+
+def prior(*parts: tuple[Floats, float]) -> Prior:
+    """A prior of several parts: each is a grid of bets in (0, 1) and the mass that it shares evenly."""
+    bets = np.concatenate([grid for grid, _ in parts])
+    weights = np.concatenate([np.full(len(grid), mass / len(grid)) for grid, mass in parts])
+    if not ((bets > 0.0) & (bets < 1.0)).all():
+        raise ValueError("a bet is a fraction of wealth strictly between 0 and 1")
+    return Prior(bets, np.log(weights / weights.sum()))
+
+
+PAIRED_HARM: Final = prior(
+    (np.array([0.98, 0.995]), 0.35), (np.linspace(0.35, 0.95, 13), 0.35), (np.linspace(0.02, 0.32, 12), 0.30)
+)
+PAIRED_NO_HARM: Final = prior(
+    (np.array([0.995]), 0.35), (np.linspace(0.35, 0.95, 8), 0.35), (np.geomspace(0.03, 0.32, 7), 0.30)
+)
+SPLIT_HARM: Final = prior((np.geomspace(0.002, 0.95, 16), 1.0))
+SPLIT_NO_HARM: Final = prior((np.array([0.999]), 0.55), (1.0 - np.geomspace(0.01, 0.9, 14), 0.45))
+CEILING_HARM: Final = prior((np.linspace(0.02, 0.98, 25), 1.0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tally:
+    """How often X took which value, with the range that each observation had when it was made.
+
+    Four arrays of one length: `values`, `counts`, and the least and greatest value possible, `low` and `high`.
+    """
+
+    values: Floats
+    counts: Floats
+    low: Floats
+    high: Floats
+
+    @property
+    def n(self) -> int:
+        """Number of observations."""
+        return int(self.counts.sum())
+
+    @property
+    def mean(self) -> float | None:
+        """The mean of X; None before the first observation."""
+        total = self.counts.sum()
+        return float(self.values @ self.counts / total) if total else None
+
+    def mirrored(self) -> "Tally":
+        """The tally of −X."""
+        return Tally(-self.values, self.counts, -self.high, -self.low)
+
+
+def log_evidence(tally: Tally, mean: float, over: Prior) -> float:
+    """Log e-value against "the mean of X is at most `mean`"; 0.0 without observations.
+
+    It does not rise with `mean`. For an impossible claim (`mean` at or below what X can be at least) it is +inf.
+    """
+    if not tally.counts.any():
+        return 0.0
+    room = mean - tally.low
+    if (room <= 0.0).any():
+        return inf
+    gains = (tally.values - tally.low) / room - 1.0
+    log_wealth = over.log_weights + tally.counts @ np.log1p(np.outer(gains, over.bets))
+    top = float(log_wealth.max())
+    return top + log(float(np.exp(log_wealth - top).sum()))
+
+
+def largest_refuted(log_e: Callable[[float], float], bar: float, low: float, high: float, pivot: float) -> float:
+    """The confidence bound: the largest claim in [low, high] whose log e-value reaches `bar`.
+
+    `log_e` must not rise with its argument. Bisection, rounded down (towards the weaker statement) to 1/16,384 of
+    [low, high]. `pivot` (the limit) is tried first, so that the bound is at least the limit exactly when the verdict
+    at the limit says so. `low` where nothing is refuted.
+    """
+    if low < pivot < high:
+        low, high = (pivot, high) if log_e(pivot) >= bar else (low, pivot)
+    for _ in range(14):
+        middle = (low + high) / 2.0
+        if log_e(middle) >= bar:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def lower_bound(tally: Tally, over: Prior, bar: float, limit: float) -> float | None:
+    """A lower confidence bound for the mean of X, valid at all times at once; None without observations."""
+    estimate = tally.mean
+    if estimate is None:
+        return None
+    low = float(tally.low.max())
+    high = max(low, estimate, limit) + 1e-9
+    return largest_refuted(lambda m: log_evidence(tally, m, over), bar, low, high, limit)
+
+
+def still_needed(tally: Tally, mean: float, over: Prior, bar: float) -> int | None:
+    """About how many more observations like those so far until log e-value `bar`; None if they lead away from it.
+
+    A forecast for sentences, not evidence. It is the growth of the single best bet on what was seen.
+    """
+    if not tally.counts.any() or (mean <= tally.low).any():
+        return None
+    missing = bar - log_evidence(tally, mean, over)
+    if missing <= 0.0:
+        return 0
+    gains = (tally.values - tally.low) / (mean - tally.low) - 1.0
+    growth = float((tally.counts @ np.log1p(np.outer(gains, over.bets))).max()) / tally.n
+    return ceil(missing / growth) if growth > 0.0 else None

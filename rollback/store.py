@@ -1,0 +1,308 @@
+"""A rollout's state in Redis: every transition is one script, fenced by the revision it was decided on.
+
+The script compares, then writes document, lease, generation and audit entry, and publishes; so either all of a
+transition is there or none of it. What takes exposure away runs under `allow-oom`, so that a full Redis cannot keep a
+rollback from happening; what gives exposure does not, so that there exposure ends.
+
+Not here: what to decide (`decision`), and what this gateway does before Redis knows (`controller.Local`).
+The in-memory twin is `store_memory`; both pass the same tests.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from redis.asyncio import Redis
+
+from rollback import audit
+from rollback.audit import AuditEntry
+from rollback.errors import Conflict
+from rollback.rollout import Rollout, from_json, to_json
+from routing.errors import MalformedState
+from routing.exposure import Generation
+from routing.keys import EndpointKeys, exposure_channel, leader_key
+from routing.store import bounded
+
+WRITE_SECONDS: Final = 2.0
+"""How long a transition may take: a synced write on a busy disk, with room; well below any lease."""
+
+AUDIT_LENGTH: Final = 10_000
+"""About how many audit entries an endpoint keeps."""
+
+_READ_REVISION: Final = """
+local document = redis.call('GET', KEYS[1])
+local revision = 0
+if document then
+  local ok, decoded = pcall(cjson.decode, document)
+  revision = ok and type(decoded) == 'table' and tonumber(decoded['revision']) or -1
+end
+if revision ~= tonumber(ARGV[1]) then return revision end
+"""
+
+_COMMIT: Final = (
+    _READ_REVISION
+    + """
+redis.call('SET', KEYS[1], ARGV[2])
+redis.call('HSET', KEYS[2], ARGV[3], ARGV[2])
+if ARGV[4] == '' then redis.call('DEL', KEYS[3]) else redis.call('SET', KEYS[3], ARGV[4], 'PX', ARGV[5]) end
+if ARGV[6] ~= '' then redis.call('RPUSH', KEYS[4], ARGV[6]) end
+redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[8], '*', 'entry', ARGV[7])
+redis.call('PUBLISH', ARGV[9], ARGV[10])
+return -2
+"""
+)
+_SHRINK: Final = "#!lua flags=allow-oom" + _COMMIT
+_WIDEN: Final = "#!lua" + _COMMIT
+
+_RENEW: Final = (
+    "#!lua"
+    + _READ_REVISION
+    + """
+if ARGV[5] ~= '' then
+  redis.call('SET', KEYS[1], ARGV[5])
+  redis.call('HSET', KEYS[2], ARGV[2], ARGV[5])
+end
+if ARGV[3] ~= '' then redis.call('SET', KEYS[3], ARGV[3], 'PX', ARGV[4]) end
+return -2
+"""
+)
+
+_LEAD: Final = """#!lua flags=allow-oom
+local leader = redis.call('GET', KEYS[1])
+if leader and leader ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
+_RESIGN: Final = """#!lua flags=allow-oom
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1
+"""
+
+_RESTORE: Final = """#!lua
+local last = redis.call('LINDEX', KEYS[1], -1)
+if last then
+  local ok, decoded = pcall(cjson.decode, last)
+  if ok and tonumber(decoded['number']) >= tonumber(ARGV[1]) then return 0 end
+end
+redis.call('RPUSH', KEYS[1], ARGV[2])
+redis.call('PUBLISH', ARGV[3], ARGV[4])
+return 1
+"""
+
+_LOAD: Final = """#!lua flags=no-writes
+return { redis.call('GET', KEYS[1]), redis.call('LINDEX', KEYS[2], -1), redis.call('TIME') }
+"""
+
+_DONE: Final = -2
+
+_Arguments: TypeAlias = Sequence[str | bytes | int]
+
+_generations = msgspec.json.Decoder(Generation)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An endpoint as Redis has it: its latest rollout and generation, and the server's time in Unix seconds."""
+
+    rollout: Rollout | None
+    generation: Generation | None
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """What to commit: `after` in the place of the document whose revision is `before_revision` (0: none).
+
+    `shrinks` says that it only takes exposure away. `generation` is a new stable model, at a promotion.
+    """
+
+    before_revision: int
+    after: Rollout
+    entry: AuditEntry
+    lease_ms: int
+    shrinks: bool = False
+    generation: Generation | None = None
+
+
+class RolloutStore:
+    """The rollouts of all endpoints in one Redis. Every call ends within its deadline, or is `StoreUnavailable`.
+
+    `replicas`: how many replicas must have a transition before it counts as durable; 0 where the server itself syncs
+    every write.
+    """
+
+    def __init__(
+        self, redis: "Redis", prefix: str, *, replicas: int = 0, timeout_seconds: float = WRITE_SECONDS
+    ) -> None:
+        self._redis = redis
+        self._prefix = prefix
+        self._replicas = replicas
+        self._timeout = timeout_seconds
+
+    def _keys(self, endpoint: str) -> EndpointKeys:
+        return EndpointKeys(self._prefix, endpoint)
+
+    async def load(self, endpoint: str) -> Loaded:
+        """The endpoint's present state; raises `MalformedState` where it cannot be read."""
+        names = [self._keys(endpoint).rollout, self._keys(endpoint).stable]
+        document, stable, (seconds, micros) = await bounded(self._timeout, lambda: _eval(self._redis, _LOAD, names, ()))
+        return Loaded(
+            rollout=from_json(document) if document is not None else None,
+            generation=_generation(stable) if stable is not None else None,
+            now=int(seconds) + int(micros) / 1e6,
+        )
+
+    async def commit(self, change: Transition) -> int:
+        """Make the transition; raises `Conflict` if another came first. Returns how many replicas have it."""
+        keys = self._keys(change.after.endpoint)
+        names = [keys.rollout, keys.rollouts, keys.grant, keys.stable, keys.audit]
+        grant = change.after.grant()
+        arguments: _Arguments = [
+            change.before_revision,
+            to_json(change.after),
+            change.after.id,
+            msgspec.json.encode(grant) if grant is not None else b"",
+            change.lease_ms,
+            msgspec.json.encode(change.generation) if change.generation is not None else b"",
+            audit.to_json(change.entry),
+            AUDIT_LENGTH,
+            exposure_channel(self._prefix),
+            change.after.endpoint,
+        ]
+
+        async def write() -> tuple[int, int]:
+            async with self._redis.client() as connection:  # WAIT counts the writes of its own connection
+                outcome = int(await _eval(connection, _SHRINK if change.shrinks else _WIDEN, names, arguments))
+                if outcome != _DONE or not self._replicas:
+                    return outcome, 0
+                wait_ms = int(self._timeout * 500)
+                return outcome, int(await connection.wait(self._replicas, wait_ms))
+
+        outcome, replicas = await bounded(self._timeout, write)
+        _check_fence(outcome, change.after.endpoint, change.before_revision)
+        return replicas
+
+    @property
+    def replicas(self) -> int:
+        """How many replicas a durable transition needs."""
+        return self._replicas
+
+    async def renew(self, rollout: Rollout, lease_ms: int, *, rewrite: bool = False) -> None:
+        """Renew the rollout's lease if its revision still stands (`Conflict` otherwise).
+
+        `rewrite` also replaces the document, for what changes without a transition: holding, reason, peaks.
+        """
+        keys = self._keys(rollout.endpoint)
+        grant = rollout.grant()
+        arguments: _Arguments = [
+            rollout.revision,
+            rollout.id,
+            msgspec.json.encode(grant) if grant is not None else b"",
+            lease_ms,
+            to_json(rollout) if rewrite else b"",
+        ]
+        names = [keys.rollout, keys.rollouts, keys.grant]
+        outcome = await bounded(self._timeout, lambda: _eval(self._redis, _RENEW, names, arguments))
+        _check_fence(int(outcome), rollout.endpoint, rollout.revision)
+
+    async def withdraw(self, endpoint: str) -> None:
+        """Delete the lease, whatever the document says: for a rollback of a document that cannot be read."""
+        keys = self._keys(endpoint)
+
+        async def write() -> None:
+            await self._redis.delete(keys.grant)
+            await self._redis.publish(exposure_channel(self._prefix), endpoint)
+
+        await bounded(self._timeout, write)
+
+    async def restore(self, endpoint: str, generation: Generation) -> None:
+        """Put a generation back that Redis has lost; changes nothing where Redis knows it, or a later one."""
+        arguments: _Arguments = [
+            generation.number,
+            msgspec.json.encode(generation),
+            exposure_channel(self._prefix),
+            endpoint,
+        ]
+        names = [self._keys(endpoint).stable]
+        await bounded(self._timeout, lambda: _eval(self._redis, _RESTORE, names, arguments))
+
+    async def lead(self, holder: str, lease_ms: int) -> bool:
+        """Become or stay the leader for `lease_ms`. False: another leads."""
+        names = [leader_key(self._prefix)]
+        return bool(await bounded(self._timeout, lambda: _eval(self._redis, _LEAD, names, [holder, lease_ms])))
+
+    async def resign(self, holder: str) -> None:
+        """Let another lead at once."""
+        names = [leader_key(self._prefix)]
+        await bounded(self._timeout, lambda: _eval(self._redis, _RESIGN, names, [holder]))
+
+    async def evidence(self, rollout: Rollout) -> tuple[dict[str, int], dict[str, int]]:
+        """The rollout's evidence cells, and its request counts."""
+        keys = self._keys(rollout.endpoint)
+
+        async def ask() -> list[Any]:
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.hgetall(keys.cells(rollout.epoch))
+                pipeline.hgetall(keys.counts(rollout.id))
+                return await pipeline.execute()
+
+        cells, counts = await bounded(self._timeout, ask)
+        return _integers(cells), _integers(counts)
+
+    async def counts(self, rollout: Rollout) -> dict[str, int]:
+        """The rollout's request counts: `stable`, `candidate`, `fallback` and others."""
+        return (await self.evidence(rollout))[1]
+
+    async def generations(self, endpoint: str) -> tuple[Generation, ...]:
+        """All generations kept, oldest first; those that cannot be read are left out."""
+        name = self._keys(endpoint).stable
+        stored: Any = await bounded(self._timeout, lambda: self._redis.lrange(name, 0, -1))
+        known = [_generation(item) for item in stored]
+        return tuple(generation for generation in known if generation is not None)
+
+    async def entries(self, endpoint: str, limit: int) -> tuple[AuditEntry, ...]:
+        """The last `limit` audit entries, newest first; those that cannot be read are left out."""
+        name = self._keys(endpoint).audit
+        stored: Any = await bounded(self._timeout, lambda: self._redis.xrevrange(name, count=limit))
+        read = [_entry(bytes(stream_id).decode(), fields) for stream_id, fields in stored]
+        return tuple(entry for entry in read if entry is not None)
+
+    async def find(self, endpoints: Iterable[str], rollout_id: str) -> Rollout | None:
+        """The rollout of that id on any of `endpoints`, ended ones too."""
+        for endpoint in endpoints:
+            ask = partial(self._redis.hget, self._keys(endpoint).rollouts, rollout_id)
+            document: Any = await bounded(self._timeout, ask)
+            if document is not None:
+                return from_json(document)
+        return None
+
+
+async def _eval(redis: "Redis", script: str, names: Sequence[str], arguments: _Arguments) -> Any:
+    return await redis.eval(script, len(names), *names, *arguments)
+
+
+def _check_fence(outcome: int, endpoint: str, expected: int) -> None:
+    if outcome != _DONE:
+        found = "a document that cannot be read" if outcome == -1 else f"revision {outcome}"
+        raise Conflict(f"{endpoint}: decided on revision {expected}, but Redis has {found}")
+
+
+def _integers(stored: Mapping[bytes, bytes]) -> dict[str, int]:
+    return {name.decode(): int(value) for name, value in stored.items()}
+
+
+def _generation(stored: bytes) -> Generation | None:
+    try:
+        return _generations.decode(stored)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _entry(stream_id: str, fields: Mapping[bytes, bytes]) -> AuditEntry | None:
+    try:
+        return replace(audit.from_json(fields.get(b"entry", b"")), id=stream_id)
+    except MalformedState:
+        return None

@@ -1,0 +1,238 @@
+"""What routing must know of a request, and the one change that routing makes to it.
+
+Only the routing fields are decoded; everything else in the body is skipped, not understood. The body's own bytes go
+upstream: `with_model` splices a new name over the top-level `model` value and touches no other byte. A parser that
+decoded and encoded again would reorder, re-escape or lose what it does not know.
+
+Not here: validating requests. What a model server thinks of a request is the model server's to say.
+"""
+
+import re
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from routing.errors import MalformedRequest
+
+_MODEL_KEY: Final = b'"model"'
+_ESCAPED_LETTER: Final = b"\\u006"
+"""Every letter of `model` is U+006x: a key spelt with escapes contains this."""
+_STRING: Final = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+_MODEL_VALUE: Final = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*(' + _STRING + rb")", re.DOTALL)
+_TOKEN: Final = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
+_AFTER_KEY: Final = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
+_ABSENT: Final = msgspec.Raw(b"null")
+
+RawObject = dict[str, msgspec.Raw]
+"""A JSON object whose values are still undecoded bytes."""
+
+
+class RoutingFields(msgspec.Struct, frozen=True, gc=False):
+    """The fields that decide where a request goes. `user` is undecoded: it is looked at only when a key needs it."""
+
+    model: str
+    stream: bool | None = None
+    user: msgspec.Raw = _ABSENT
+
+
+class _Turn(msgspec.Struct, frozen=True, gc=False):
+    role: str = "user"
+    content: msgspec.Raw = _ABSENT
+
+
+class _Turns(msgspec.Struct, frozen=True, gc=False):
+    """Where the APIs keep a conversation: chat and messages, responses, completions."""
+
+    messages: list[_Turn] | None = None
+    input: msgspec.Raw = _ABSENT
+    prompt: msgspec.Raw = _ABSENT
+    system: msgspec.Raw = _ABSENT
+    instructions: msgspec.Raw = _ABSENT
+
+
+_fields = msgspec.json.Decoder(RoutingFields)
+_object = msgspec.json.Decoder(RawObject)
+_turns = msgspec.json.Decoder(_Turns)
+_input = msgspec.json.Decoder(list[_Turn])
+_any = msgspec.json.Decoder()
+
+
+def read(body: bytes) -> RoutingFields:
+    """The routing fields of a body; raises `MalformedRequest`, whose message is fit for the client."""
+    try:
+        return _fields.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _explained(error) from error
+
+
+def with_model(body: bytes, name: str) -> bytes:
+    """The body with the value of its top-level `model` replaced by `name`, every other byte as it was.
+
+    `body` was accepted by `read`. Raises `MalformedRequest` where `model` stands there twice: which of the two a server
+    reads is its own affair, so nobody may route by one and run the other.
+    """
+    start, end = _model_span(body)
+    return b"".join((body[:start], msgspec.json.encode(name), body[end:]))
+
+
+def check_single_model(body: bytes) -> None:
+    """Raise `MalformedRequest` where the top-level `model` stands twice."""
+    if body.count(_MODEL_KEY) != 1 or _ESCAPED_LETTER in body:
+        _model_span(body)
+
+
+def _model_span(body: bytes) -> tuple[int, int]:
+    """Where the top-level `model` value stands, quotes included.
+
+    The body decoded with a top-level `model`. So if those bytes occur once, and no letter is written as an escape, the
+    one occurrence is that key: no walk over the document is needed.
+    """
+    if body.count(_MODEL_KEY) == 1 and _ESCAPED_LETTER not in body:
+        found = _MODEL_VALUE.search(body)
+        if found is not None:
+            return found.span(1)
+    return _model_span_by_walking(body)
+
+
+def _model_span_by_walking(body: bytes) -> tuple[int, int]:
+    """The same, by walking over all strings and brackets; right for any valid JSON."""
+    spans: list[tuple[int, int]] = []
+    depth, position = 0, 0
+    while (token := _TOKEN.search(body, position)) is not None:
+        position = token.end()
+        first = body[token.start()]
+        if first in b"{[":
+            depth += 1
+        elif first in b"}]":
+            depth -= 1
+        elif depth == 1 and (colon := _AFTER_KEY.match(body, position)) is not None:
+            position = colon.end()
+            if _is_model(token[0]):
+                value = _TOKEN.match(body, position)
+                if value is not None:
+                    position = value.end()
+                    spans.append(value.span())
+    if len(spans) > 1:
+        raise MalformedRequest(
+            "The request names `model` more than once; send it once.", "model", "duplicate_parameter"
+        )
+    if not spans:
+        raise MalformedRequest("The request names no `model`.", "model", "missing_required_parameter")
+    return spans[0]
+
+
+def _is_model(token: bytes) -> bool:
+    """Whether a string token spells `model`, escapes included."""
+    if b"\\" not in token:
+        return token == _MODEL_KEY
+    try:
+        return bool(msgspec.json.decode(token) == "model")
+    except msgspec.DecodeError:
+        return False
+
+
+def text_at(body: bytes, path: tuple[str, ...]) -> str | None:
+    """The scalar at a path of object keys (`user`, `metadata.session`), as text; None where there is none."""
+    current = body
+    for name in path:
+        try:
+            found = _object.decode(current).get(name)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        if found is None:
+            return None
+        current = bytes(found)
+    return scalar_text(current)
+
+
+def scalar_text(raw: bytes | msgspec.Raw) -> str | None:
+    """A JSON string or number as text; None for anything else, and for the empty string."""
+    try:
+        value = _any.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return str(value) or None
+
+
+def conversation_key(body: bytes) -> str | None:
+    """A key that stays the same over the turns of one conversation: a hash of what opened it.
+
+    What opens a conversation are its instructions and the first thing that the user said; later turns only append. Two
+    users who open with the same words share a key, which costs evidence but never moves anyone.
+    """
+    try:
+        turns = _turns.decode(body)
+        opening = _opening(turns)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if opening is None:
+        return None
+    return blake2b(b"\x00".join(opening), digest_size=16).hexdigest()
+
+
+def _opening(turns: _Turns) -> list[bytes] | None:
+    instructions = [_canonical(part) for part in (turns.system, turns.instructions) if part != _ABSENT]
+    listed = turns.messages
+    if listed is None and turns.input != _ABSENT:
+        if bytes(turns.input).lstrip()[:1] != b"[":
+            return [*instructions, _canonical(turns.input)]
+        listed = _input.decode(turns.input)
+    if listed is None:
+        return None if turns.prompt == _ABSENT else [*instructions, _canonical(turns.prompt)]
+    for turn in listed:
+        instructions.append(_canonical(turn.content))
+        if turn.role == "user":
+            return instructions
+    return None
+
+
+def _canonical(raw: msgspec.Raw) -> bytes:
+    """Equal for equal JSON values, whatever the client's spacing, escaping or order."""
+    return msgspec.json.encode(_any.decode(raw), order="deterministic")
+
+
+def _explained(error: Exception) -> MalformedRequest:
+    text = str(error)
+    if isinstance(error, RecursionError):
+        return MalformedRequest("The body's JSON is nested too deeply.", None, "invalid_json")
+    if isinstance(error, msgspec.ValidationError):
+        if "missing required field" in text:
+            return MalformedRequest(
+                "The request names no `model`; set it to the name of an endpoint (GET /v1/models lists them).",
+                "model",
+                "missing_required_parameter",
+            )
+        parameter = next((name for name in ("model", "stream") if f"$.{name}" in text), None)
+        return MalformedRequest(f"The body has the wrong shape: {text}.", parameter, "invalid_type")
+    return MalformedRequest(f"The body is not valid JSON: {text}.", None, "invalid_json")
+
+
+def merged(body: bytes, changes: Mapping[str, object]) -> bytes:
+    """The body's object with top-level members replaced or added; members that stay keep their own bytes."""
+    try:
+        members = _object.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _explained(error) from error
+    for name, value in changes.items():
+        members[name] = msgspec.Raw(msgspec.json.encode(value))
+    return msgspec.json.encode(members)
+
+
+def with_system_prompt(body: bytes, prompt: str) -> bytes:
+    """The body with `prompt` as its instructions, in whichever place its API keeps them. Existing ones are replaced."""
+    try:
+        members = _object.decode(body)
+        if "input" in members:
+            return merged(body, {"instructions": prompt})
+        if "messages" not in members:
+            return body
+        turns = msgspec.json.decode(members["messages"], type=list[msgspec.Raw])
+        roles = [msgspec.json.decode(turn, type=_Turn).role for turn in turns]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _explained(error) from error
+    kept = [turn for turn, role in zip(turns, roles, strict=True) if role not in ("system", "developer")]
+    return merged(body, {"messages": [{"role": "system", "content": prompt}, *kept]})

@@ -1,0 +1,134 @@
+"""Votes and counts waiting to be written, in batches that can be written again without counting twice.
+
+A batch is of one endpoint, rollout and epoch, because its counters are one Redis hash, and it has an id that the store
+remembers. Once cut it never changes: a write that failed, or whose answer was lost, is tried again with the same id.
+What waits is bounded; beyond the bound votes are dropped, and counted as lost.
+"""
+
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from shadow.cells import Vote
+
+MAX_WAITING_VOTES: Final = 100_000
+"""Some 300 MB at worst, ten minutes of a busy gateway without Redis."""
+MAX_BATCH_VOTES: Final = 1_000
+"""One script run adds a batch; this many take it a few milliseconds, during which Redis does nothing else."""
+MAX_CUT: Final = 64
+"""While this many batches wait to be written, no more are cut: a long outage makes larger ones, not more."""
+LOST_MEMORY: Final = "lost.memory"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Whose counters a batch belongs to."""
+
+    endpoint: str
+    rollout: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is written together. `id` is unique among all workers."""
+
+    id: str
+    home: Home
+    votes: tuple[Vote, ...]
+    counts: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class _Open:
+    votes: list[Vote] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+class Pending:
+    """Collects votes and counts, hands out batches, and keeps each until it is known to be written."""
+
+    def __init__(self, worker_id: str, max_votes: int = MAX_WAITING_VOTES) -> None:
+        self._worker_id = worker_id
+        self._max_votes = max_votes
+        self._next = 0
+        self._open: dict[Home, _Open] = {}
+        self._cut: OrderedDict[str, Batch] = OrderedDict()
+        self.waiting_votes = 0
+
+    def vote(self, home: Home, vote: Vote) -> bool:
+        """Add a vote; False where there is no room, which is counted."""
+        if self.waiting_votes >= self._max_votes:
+            self.count(home, LOST_MEMORY)
+            return False
+        self._opened(home).votes.append(vote)
+        self.waiting_votes += 1
+        return True
+
+    def count(self, home: Home, name: str, by: int = 1) -> None:
+        """Add to a request counter of the rollout."""
+        self._opened(home).counts[name] += by
+
+    def cut(self) -> tuple[Batch, ...]:
+        """All batches that are to be written, the oldest first."""
+        if len(self._cut) >= MAX_CUT:
+            return tuple(self._cut.values())
+        for home, collected in self._open.items():
+            first, *more = _chunks(collected.votes)
+            self._seal(home, first, collected.counts)
+            for votes in more:
+                self._seal(home, votes, Counter())
+        self._open.clear()
+        return tuple(self._cut.values())
+
+    def written(self, batch: Batch) -> None:
+        """The batch is in the store: forget it."""
+        if self._cut.pop(batch.id, None) is not None:
+            self.waiting_votes -= len(batch.votes)
+
+    def failed(self, batch: Batch) -> None:
+        """The batch could not be written: it goes to the end, so that one that never can does not bar the others."""
+        if batch.id in self._cut:
+            self._cut.move_to_end(batch.id)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything is written."""
+        return not self._open and not self._cut
+
+    def _opened(self, home: Home) -> _Open:
+        return self._open.setdefault(home, _Open())
+
+    def _seal(self, home: Home, votes: list[Vote], counts: Counter[str]) -> None:
+        self._next += 1
+        batch = Batch(f"{self._worker_id}:{self._next}", home, tuple(votes), dict(counts))
+        self._cut[batch.id] = batch
+
+
+def _chunks(votes: list[Vote]) -> list[list[Vote]]:
+    """Votes in pieces of at most `MAX_BATCH_VOTES`; one empty piece for none, so that counts have a batch."""
+    return [votes[i : i + MAX_BATCH_VOTES] for i in range(0, len(votes), MAX_BATCH_VOTES)] or [[]]
+
+
+class RecentVoters:
+    """Which votes were cast lately, to spare work that the store would discard. Bounded; forgetting costs only work."""
+
+    def __init__(self, limit: int = 200_000) -> None:
+        self._limit = limit
+        self._members: OrderedDict[tuple[Home, str], None] = OrderedDict()
+
+    def claim(self, home: Home, member: str) -> bool:
+        """True for the first to ask; the vote is then taken until it is released."""
+        key = (home, member)
+        if key in self._members:
+            self._members.move_to_end(key)
+            return False
+        self._members[key] = None
+        if len(self._members) > self._limit:
+            self._members.popitem(last=False)
+        return True
+
+    def release(self, home: Home, member: str) -> None:
+        """The vote was not cast after all."""
+        self._members.pop((home, member), None)

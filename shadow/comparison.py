@@ -1,0 +1,258 @@
+"""One request's evidence: readings of its answers, as the counts that its vote adds.
+
+Three votes can come of a request, each with all its signals at once:
+- `s:` split: what the assigned arm did for its user, at the weight in force then;
+- `p:` paired: candidate − stable on the same request, whichever of the two was the mirror;
+- `t:` triple: whether the candidate agrees with stable less than stable agrees with itself.
+At weight 0 nobody was exposed, so there is no split evidence; stable's own quantities are kept for freezing quantiles
+(`r:`, a mark of its own, so that the key still has its split vote in the next stage).
+
+A reading that does not exist is counted as such, by arm and reason: as *lost* where the arm's own failure took it (the
+judge then takes the worst), as missing where it could not be made or does not apply.
+
+Not here: whether a request is compared (`sampling`), and what counts mean (`rollback.evidence`).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from routing.arms import Arm
+from routing.bucketing import WEIGHT_SCALE
+from shadow.answer import Answer, Ask, Unreadable
+from shadow.cells import EVERY, Cell, Event, MissingCell, PairedCell, SplitCell, Vote, VotesCell, lattice_index
+from shadow.exchange import Exchange, Outcome
+from shadow.reading import Measured, NotApplicable, Reading, Unmeasured
+from shadow.signals import agreement, length, refusal, schema
+
+KEYLESS_SIGNAL: Final = "pairs"
+"""The signal name under which pairs of clients without a key are marked; no signal has it."""
+
+_Make: TypeAlias = Callable[[str], Cell]
+"""Makes one observation's cell for a slice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one arm said to the request. `failed`: it gave no usable answer, which is an error of that arm."""
+
+    said: Answer | Unreadable
+    failed: bool = False
+
+
+def heard(said: Answer | Unreadable) -> Heard:
+    """A finished answer. One that cannot be read is of no use to an application either."""
+    return Heard(said, failed=isinstance(said, Unreadable))
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What one answer reads as, by signal."""
+
+    refusal: Reading
+    schema: Reading
+    length: Reading
+
+
+def read(ask: Ask, said: Answer | Unreadable) -> Readings:
+    """All readings of one answer."""
+    if isinstance(said, Unreadable):
+        none = Unmeasured(said.reason)
+        return Readings(none, none if schema.may_apply(ask) else NotApplicable(), none)
+    return Readings(refusal.read(ask, said), schema.read(ask, said), length.read(ask, said))
+
+
+# ── split ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def split_member(exchange: Exchange) -> str | None:
+    """The member that the exchange's split vote is cast under.
+
+    None for what may not be counted: pinned requests, those that were rejected for their own fault, and at weight 0
+    those without an answer.
+    """
+    if exchange.pinned or exchange.outcome is Outcome.REJECTED:
+        return None
+    if exchange.weight_bps:
+        return f"s:{exchange.vote_key}"
+    return f"r:{exchange.vote_key}" if exchange.outcome is Outcome.COMPLETED else None
+
+
+def split_vote(exchange: Exchange, ask: Ask, own: Readings, slices: tuple[str, ...]) -> Vote | None:
+    """What the assigned arm did. `own` are the readings of the answer that the client got, whoever gave it."""
+    member = split_member(exchange)
+    if member is None:
+        return None
+    if exchange.weight_bps == 0:
+        return _reference_vote(member, exchange, own, slices)
+    makes = [
+        _split(exchange, "refusal", _content(exchange, own.refusal, _event)),
+        _split(exchange, "schema", _content(exchange, _schema(ask, exchange, own), _event)),
+        _split(exchange, "length", _content(exchange, own.length, _bin)),
+        _split(exchange, "ttft", _first_byte(exchange)),
+        _split(exchange, "errors", _error(exchange)),
+    ]
+    return _vote(member, makes, slices, VotesCell(exchange.stage, "split", exchange.assigned))
+
+
+def _reference_vote(member: str, exchange: Exchange, own: Readings, slices: tuple[str, ...]) -> Vote:
+    makes = [
+        _split(exchange, "ttft", _first_byte(exchange)),
+        _split(exchange, "length", _content(exchange, own.length, _bin)),
+    ]
+    return _vote(member, makes, slices)
+
+
+def _split(exchange: Exchange, signal: str, outcome: "str | Missing") -> _Make:
+    if isinstance(outcome, Missing):
+        return _missing(exchange, signal, "split", exchange.assigned, outcome.reason)
+    return lambda slice_: SplitCell(signal, slice_, exchange.stage, exchange.weight_bps, exchange.assigned, outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no observation, for this reason."""
+
+    reason: str
+
+
+def _assigned_failed(exchange: Exchange) -> bool:
+    return bool(exchange.failure) or exchange.answered is not exchange.assigned or exchange.outcome is Outcome.FAILED
+
+
+def _content(exchange: Exchange, reading: Reading, event: Callable[[float], str]) -> str | Missing:
+    """An event of what the assigned arm said; lost where it said nothing because it failed."""
+    if isinstance(reading, NotApplicable):
+        return Missing("not_applicable")
+    if _assigned_failed(exchange):
+        return Event.LOST
+    if exchange.outcome is Outcome.CANCELLED:
+        return Missing("cancelled")
+    if not exchange.complete:
+        return Missing("incomplete")
+    return Missing(reading.reason) if isinstance(reading, Unmeasured) else event(reading.value)
+
+
+def _schema(ask: Ask, exchange: Exchange, own: Readings) -> Reading:
+    """Where the assigned arm's answer is not there, only the request can say whether a structure was due."""
+    if not _assigned_failed(exchange):
+        return own.schema
+    return Unmeasured("failed") if schema.may_apply(ask) else NotApplicable()
+
+
+def _event(value: float) -> str:
+    return Event.BAD if value else Event.GOOD
+
+
+def _bin(value: float) -> str:
+    return Event.bin_of(value)
+
+
+def _first_byte(exchange: Exchange) -> str | Missing:
+    if exchange.answered is not exchange.assigned:
+        return Event.LOST
+    if exchange.first_byte_ms > 0.0:
+        return Event.bin_of(exchange.first_byte_ms)
+    return Missing("cancelled") if exchange.outcome is Outcome.CANCELLED else Event.LOST
+
+
+def _error(exchange: Exchange) -> str | Missing:
+    if _assigned_failed(exchange):
+        return Event.BAD
+    return Missing("cancelled") if exchange.outcome is Outcome.CANCELLED else Event.GOOD
+
+
+# ── paired ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def paired_member(exchange: Exchange) -> str:
+    """The member that the exchange's paired vote is cast under."""
+    return f"p:{exchange.vote_key}"
+
+
+def triple_member(exchange: Exchange) -> str:
+    """The member that the exchange's triple is cast under."""
+    return f"t:{exchange.vote_key}"
+
+
+def paired_vote(exchange: Exchange, ask: Ask, stable: Heard, candidate: Heard, slices: tuple[str, ...]) -> Vote:
+    """Candidate − stable on one request. `errors` is paired only where mirrors are all there is of one arm."""
+    ours, theirs = read(ask, stable.said), read(ask, candidate.said)
+    makes = [
+        _paired(exchange, "refusal", ours.refusal, theirs.refusal, _minus),
+        _paired(exchange, "schema", ours.schema, theirs.schema, _minus),
+        _paired(exchange, "length", ours.length, theirs.length, length.difference),
+        _paired(exchange, "length.tail", ours.length, theirs.length, length.tail),
+    ]
+    if exchange.weight_bps in (0, WEIGHT_SCALE):
+        makes.append(_pair(exchange, "errors", float(candidate.failed) - float(stable.failed)))
+    if exchange.keyless:
+        makes.append(_missing(exchange, KEYLESS_SIGNAL, "paired", exchange.assigned, "keyless"))
+    return _vote(paired_member(exchange), makes, slices, VotesCell(exchange.stage, "paired", exchange.assigned))
+
+
+def _minus(stable: float, candidate: float) -> float:
+    return candidate - stable
+
+
+def _pair(exchange: Exchange, signal: str, difference: float) -> _Make:
+    index = lattice_index(difference, exchange.salt, exchange.request_id, signal)
+    return lambda slice_: PairedCell(signal, slice_, exchange.stage, index)
+
+
+def _paired(
+    exchange: Exchange, signal: str, stable: Reading, candidate: Reading, difference: Callable[[float, float], float]
+) -> _Make:
+    """A difference where both sides were read. Not applicable where the request asks for nothing on *either* side.
+
+    For `schema` one side may be free of it (it called no tool) and the other not: then that one stands against good.
+    """
+    if isinstance(stable, Measured) and isinstance(candidate, Measured):
+        return _pair(exchange, signal, difference(stable.value, candidate.value))
+    for arm, reading in ((Arm.CANDIDATE, candidate), (Arm.STABLE, stable)):
+        if isinstance(reading, Unmeasured):
+            return _missing(exchange, signal, "paired", arm, reading.reason)
+    if signal == "schema" and not (isinstance(stable, NotApplicable) and isinstance(candidate, NotApplicable)):
+        return _pair(exchange, signal, _or_good(candidate) - _or_good(stable))
+    return _missing(exchange, signal, "paired", Arm.CANDIDATE, "not_applicable")
+
+
+def _or_good(reading: Reading) -> float:
+    return reading.value if isinstance(reading, Measured) else 0.0
+
+
+# ── triple ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def triple_vote(
+    exchange: Exchange, ask: Ask, stable: Heard, again: Heard, candidate: Heard, slices: tuple[str, ...]
+) -> Vote:
+    """agree(s, s′) − ½(agree(s, c) + agree(s′, c)) of a complete triple; an incomplete one is missing."""
+    made = _agreement(exchange, ask, stable, again, candidate)
+    return _vote(triple_member(exchange), [made], slices, VotesCell(exchange.stage, "triple", exchange.assigned))
+
+
+def _agreement(exchange: Exchange, ask: Ask, stable: Heard, again: Heard, candidate: Heard) -> _Make:
+    one, two, other = stable.said, again.said, candidate.said
+    if isinstance(other, Unreadable):
+        return _missing(exchange, "agreement", "paired", Arm.CANDIDATE, other.reason)
+    if isinstance(one, Unreadable):
+        return _missing(exchange, "agreement", "paired", Arm.STABLE, one.reason)
+    if isinstance(two, Unreadable):
+        return _missing(exchange, "agreement", "paired", Arm.STABLE, two.reason)
+    floor = agreement.agree(ask, one, two)
+    crossed = (agreement.agree(ask, one, other) + agreement.agree(ask, two, other)) / 2.0
+    return _pair(exchange, "agreement", floor - crossed)
+
+
+# ── cells ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _missing(exchange: Exchange, signal: str, source: str, arm: Arm, reason: str) -> _Make:
+    return lambda slice_: MissingCell(signal, slice_, exchange.stage, source, arm, reason)
+
+
+def _vote(member: str, makes: list[_Make], slices: tuple[str, ...], *once: Cell) -> Vote:
+    """Every observation in every slice, and the cells that are counted once."""
+    cells: Iterator[Cell] = (make(slice_) for make in makes for slice_ in slices or (EVERY,))
+    return Vote(member, tuple(str(cell) for cell in (*cells, *once)))

@@ -1,0 +1,324 @@
+"""The shadow process: receives exchanges, casts their votes, mirrors some, and flushes what was counted.
+
+Split evidence needs no mirror, so it is cast as an exchange arrives. What is sampled goes to a bounded queue, from
+which a fixed number of tasks ask the other model. Nothing in here can slow a user's request, and nothing that comes in
+can end the worker: an exchange that cannot be handled is counted, and the next one is taken.
+
+Counters go to the store every `FLUSH_SECONDS` and once more at the end; while the store is away they wait (`batching`).
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import anyio
+from anyio.abc import ByteStream, Listener
+from anyio.lowlevel import checkpoint
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from routing.arms import Arm
+from shadow import comparison
+from shadow.answer import Answer, Ask, Unreadable
+from shadow.batching import Batch, Home, Pending, RecentVoters
+from shadow.capture import ask_of, read_answer, read_request
+from shadow.cells import Vote
+from shadow.comparison import Heard
+from shadow.errors import FlushFailed, MalformedFrame, MirrorShed
+from shadow.exchange import Exchange, Outcome
+from shadow.intake import exchanges
+from shadow.mirror import MOST_IN_FLIGHT, Mirror
+from shadow.pacing import Tokens, estimated_tokens
+from shadow.sampling import UNSAMPLED, Choice, MirrorKind, choose
+from shadow.slices import SliceNames
+from shadow.store import CellStore
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS: Final = 0.25
+MIRROR_TASKS: Final = MOST_IN_FLIGHT
+MAX_QUEUED: Final = 1_024
+MAX_QUEUED_BYTES: Final = 128 * 1024 * 1024
+STALE_SECONDS: Final = 30.0
+"""An exchange that waited longer is not mirrored: the two models would not have answered at the same time."""
+DRAIN_SECONDS: Final = 2.0
+"""How long a stop waits for the connections and the mirrors that there are."""
+LAST_FLUSH_SECONDS: Final = 2.0
+_LOOK_AGAIN_SECONDS: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How much of an endpoint's traffic is mirrored; shares of all requests."""
+
+    sample: float
+    noise_floor: float
+    max_tokens_per_minute: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One exchange to be mirrored. `pair` and `triple` say which votes are to come of it."""
+
+    exchange: Exchange
+    home: Home
+    ask: Ask
+    own: Heard
+    slices: tuple[str, ...]
+    pair: bool
+    triple: bool
+    queued_at: float
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The votes that are claimed for this job."""
+        pair = (comparison.paired_member(self.exchange),) if self.pair else ()
+        return (*pair, comparison.triple_member(self.exchange)) if self.triple else pair
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds."""
+        return len(self.exchange.request_body) + len(self.exchange.answer_body)
+
+
+class ShadowWorker:
+    """One shadow worker. `worker_id` is unique among all that write to the same store, restarts included."""
+
+    def __init__(self, sampling: Mapping[str, Sampling], mirror: Mirror, store: CellStore, worker_id: str) -> None:
+        self._sampling = sampling
+        self._mirror = mirror
+        self._store = store
+        self._pending = Pending(worker_id)
+        self._recent = RecentVoters()
+        self._slices = SliceNames()
+        self._tokens: dict[str, Tokens] = {}
+        self._connections = 0
+        self._jobs = 0
+        self._queued_bytes = 0
+        self._queue: MemoryObjectSendStream[Job]
+        self._queued: MemoryObjectReceiveStream[Job]
+        self._queue, self._queued = anyio.create_memory_object_stream[Job](MAX_QUEUED)
+        self._flushing = anyio.Lock()
+        self._store_up = True
+        self.dropped: Counter[str] = Counter()
+        self.received = 0
+        self.compared = 0
+
+    async def serve(self, listener: Listener[ByteStream], *, ready: Callable[[], None], stop: anyio.Event) -> None:
+        """Work until `stop`; then take what is there already, within bounds, and flush."""
+        try:
+            async with anyio.create_task_group() as tasks, self._queue, self._queued:
+                tasks.start_soon(self._flush_for_ever)
+                for _ in range(MIRROR_TASKS):
+                    tasks.start_soon(self._mirror_for_ever)
+                tasks.start_soon(listener.serve, self._converse)
+                ready()
+                await stop.wait()
+                await self._drain()
+                self._shed_queued()
+                tasks.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(LAST_FLUSH_SECONDS):
+                await self.flush()
+
+    async def _drain(self) -> None:
+        with anyio.move_on_after(DRAIN_SECONDS):
+            await anyio.sleep(_LOOK_AGAIN_SECONDS)  # connections that wait to be accepted
+            while self._connections or self._jobs:  # noqa: ASYNC110 - two counters, looked at while a process ends
+                await anyio.sleep(_LOOK_AGAIN_SECONDS)
+
+    # ── receiving ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _converse(self, stream: ByteStream) -> None:
+        self._connections += 1
+        try:
+            async with stream:
+                async for exchange in exchanges(stream):
+                    self.take(exchange)
+                    await checkpoint()
+        except MalformedFrame as error:
+            self.dropped["malformed_frame"] += 1
+            logger.warning("a data worker's connection is dropped: %s", error)
+        finally:
+            self._connections -= 1
+
+    def take(self, exchange: Exchange) -> None:
+        """Cast the exchange's split vote, and queue it for mirroring where it is sampled. Never raises."""
+        self.received += 1
+        home = Home(exchange.endpoint, exchange.rollout, exchange.epoch)
+        try:
+            self._take(exchange, home)
+        except Exception:  # one exchange, whatever is in it, must not end the worker; logging it is the containment
+            logger.exception("an exchange of %s could not be handled, and is not counted", home.endpoint)
+            self._lose(home, "error")
+
+    def _take(self, exchange: Exchange, home: Home) -> None:
+        member = comparison.split_member(exchange)
+        if member is not None and not self._recent.claim(home, member):
+            member = None
+        request = read_request(exchange.request_body)
+        shares = self._sampling.get(exchange.endpoint)
+        choice = Choice(MirrorKind.NONE, UNSAMPLED)
+        if shares is not None:
+            choice = choose(exchange, request, sample=shares.sample, noise_floor=shares.noise_floor)
+        if choice.kind is MirrorKind.NONE and choice.reason != UNSAMPLED:
+            self._lose(home, choice.reason)
+        if member is None and choice.kind is MirrorKind.NONE:
+            return
+        ask, own, slices = ask_of(exchange.api, request), _own_answer(exchange), self._slices.of(exchange)
+        if member is not None:
+            self._cast(home, comparison.split_vote(exchange, ask, comparison.read(ask, own), slices))
+        if choice.kind is not MirrorKind.NONE:
+            self._arrange(exchange, home, ask, own, slices, choice.kind)
+
+    def _arrange(
+        self,
+        exchange: Exchange,
+        home: Home,
+        ask: Ask,
+        own: Answer | Unreadable,
+        slices: tuple[str, ...],
+        kind: MirrorKind,
+    ) -> None:
+        """Claim the votes that are still open for the key, and find room for the mirrors that they need."""
+        pair = self._recent.claim(home, comparison.paired_member(exchange))
+        if kind is MirrorKind.KNOWN:
+            if pair:
+                failed = Heard(Unreadable(exchange.failure or "failed"), failed=True)
+                self._cast(home, comparison.paired_vote(exchange, ask, comparison.heard(own), failed, slices))
+            return
+        triple = kind is MirrorKind.TRIPLE and self._recent.claim(home, comparison.triple_member(exchange))
+        if not (pair or triple):
+            return
+        job = Job(exchange, home, ask, comparison.heard(own), slices, pair, triple, anyio.current_time())
+        reason = self._no_room(job)
+        if reason:
+            self._shed(job, reason)
+            return
+        self._queue.send_nowait(job)
+        self._jobs += 1
+        self._queued_bytes += job.size
+
+    def _no_room(self, job: Job) -> str:
+        """Why the job cannot be queued; empty where it can, and then its tokens are spent."""
+        if self._queue.statistics().current_buffer_used >= MAX_QUEUED:
+            return "queue"
+        if self._queued_bytes + job.size > MAX_QUEUED_BYTES:
+            return "bytes"
+        return "" if self._spend(job) else "tokens"
+
+    def _spend(self, job: Job) -> bool:
+        shares = self._sampling[job.exchange.endpoint]
+        if shares.max_tokens_per_minute is None:
+            return True
+        now = anyio.current_time()
+        said = job.own.said
+        known = said.completion_tokens if isinstance(said, Answer) else None
+        exchange, times = job.exchange, 2 if job.triple else 1
+        cost = estimated_tokens(len(exchange.request_body), len(exchange.answer_body), known, times)
+        tokens = self._tokens.get(exchange.endpoint) or Tokens.full(shares.max_tokens_per_minute, now)
+        spent = tokens.spend(cost, now)
+        self._tokens[exchange.endpoint] = spent or tokens
+        return spent is not None
+
+    # ── mirroring ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _mirror_for_ever(self) -> None:
+        async for job in self._queued:
+            try:
+                await self._mirror_one(job)
+            except MirrorShed as shed:
+                self._shed(job, shed.reason)
+            except anyio.get_cancelled_exc_class():
+                self._shed(job, "stopping")
+                raise
+            except Exception:  # likewise
+                logger.exception("a mirror of %s could not be handled, and is not counted", job.home.endpoint)
+                self._lose(job.home, "error")
+            finally:
+                self._jobs -= 1
+                self._queued_bytes -= job.size
+
+    async def _mirror_one(self, job: Job) -> None:
+        if anyio.current_time() - job.queued_at > STALE_SECONDS:
+            raise MirrorShed("stale")
+        exchange, by_stable = job.exchange, job.exchange.answered is Arm.STABLE
+        other = await self._mirror.ask(exchange, exchange.candidate if by_stable else exchange.stable)
+        stable, candidate = (job.own, other) if by_stable else (other, job.own)
+        if job.pair:
+            self._cast(job.home, comparison.paired_vote(exchange, job.ask, stable, candidate, job.slices))
+        if job.triple:
+            await self._complete(job, stable, candidate)
+        self.compared += 1
+        self._pending.count(job.home, "shadowed")
+
+    async def _complete(self, job: Job, stable: Heard, candidate: Heard) -> None:
+        """Stable once more. Where there is no room for that, the pair is not lost with it."""
+        try:
+            again = await self._mirror.ask(job.exchange, job.exchange.stable)
+        except MirrorShed as shed:
+            self._recent.release(job.home, comparison.triple_member(job.exchange))
+            self._lose(job.home, f"floor_{shed.reason}")
+            return
+        vote = comparison.triple_vote(job.exchange, job.ask, stable, again, candidate, job.slices)
+        self._cast(job.home, vote)
+
+    def _shed_queued(self) -> None:
+        """Jobs that nobody took before the end."""
+        for _ in range(self._queue.statistics().current_buffer_used):
+            self._shed(self._queued.receive_nowait(), "stopping")
+
+    # ── counting ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _cast(self, home: Home, vote: Vote | None) -> None:
+        if vote is not None and not self._pending.vote(home, vote):
+            self._recent.release(home, vote.member)
+
+    def _shed(self, job: Job, reason: str) -> None:
+        """Stopped by our own bounds: the key may vote with another request."""
+        for member in job.members:
+            self._recent.release(job.home, member)
+        self.dropped[reason] += 1
+        self._pending.count(job.home, "shed")
+        self._pending.count(job.home, f"shed.{reason}")
+
+    def _lose(self, home: Home, reason: str) -> None:
+        self.dropped[reason] += 1
+        self._pending.count(home, f"lost.{reason}")
+
+    # ── flushing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _flush_for_ever(self) -> None:
+        while True:
+            await anyio.sleep(FLUSH_SECONDS)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what waits. A batch that fails waits on, and this round ends: the store is likely away."""
+        async with self._flushing:
+            for batch in self._pending.cut():
+                if not await self._write(batch):
+                    return
+
+    async def _write(self, batch: Batch) -> bool:
+        try:
+            await self._store.flush(batch)
+        except FlushFailed as error:
+            if self._store_up:
+                logger.warning("counters wait in memory: %s", error)
+            self._store_up = False
+            self._pending.failed(batch)
+            return False
+        if not self._store_up:
+            logger.info("counters are written again")
+        self._store_up = True
+        self._pending.written(batch)
+        return True
+
+
+def _own_answer(exchange: Exchange) -> Answer | Unreadable:
+    """What the client was told, where all of it is here."""
+    if exchange.outcome is not Outcome.COMPLETED or not exchange.complete:
+        return Unreadable("incomplete" if exchange.outcome is Outcome.COMPLETED else exchange.outcome.value)
+    return read_answer(exchange.api, exchange.answer_body, stream=exchange.stream, status=exchange.status)

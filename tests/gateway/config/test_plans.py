@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from gateway.config.load import load_file, load_text
+from gateway.config.plans import PlanSpec, expecting
+from rollback.errors import InvalidPlan
+from rollback.plan import Budget, BudgetClass, Plan
+
+SMALL = "models: {a: {base_url: http://x/v1}}\nendpoints: {chat: {stable: a}}\n"
+
+
+def budgets_of(plan: Plan) -> dict[str, Budget]:
+    """The plan's budgets by signal."""
+    return {budget.signal: budget for budget in plan.budgets}
+
+
+def test_the_built_in_plan_is_the_documented_one(sample_file: Path) -> None:
+    """The sample writes the defaults out; without `plans` they are the same."""
+    written = load_file(sample_file, {"ACME_KEY": "k"}).plan_for("chat")
+    assert load_text(SMALL, env={}).plan_for("chat") == written
+
+
+def test_a_signal_that_is_not_named_keeps_its_budget() -> None:
+    """Forgetting a signal does not switch its guard off; `off` does."""
+    text = f"{SMALL}plans: {{p: {{budgets: {{agreement: off, refusal: {{max_increase: 1pp}}}}}}}}\n"
+    budgets = budgets_of(load_text(text, env={}).plan_for("chat", "p"))
+    assert "agreement" not in budgets
+    assert budgets["refusal"] == Budget(signal="refusal", max_increase=0.01)
+    assert budgets["length"].within == 0.15
+    assert budgets["ttft"].budget_class is BudgetClass.SIGNAL
+
+
+def test_an_endpoint_names_its_own_plan() -> None:
+    """A rollout takes the endpoint's plan unless it names one."""
+    text = SMALL.replace("stable: a}", "stable: a, plan: p}") + "plans: {p: {alpha: 1%, stages: [{weight: 100%}]}}\n"
+    config = load_text(text, env={})
+    assert config.plan_for("chat").alpha == 0.01
+    assert config.plan_for("chat", "default").alpha == 0.05
+    with pytest.raises(InvalidPlan, match="there is no plan 'q'; the configuration has default, p"):
+        config.plan_for("chat", "q")
+
+
+def test_a_wanted_change_replaces_what_the_budget_expects() -> None:
+    """`start --expect` reaches the frozen plan."""
+    plan = expecting(PlanSpec().resolve("default"), ["refusal=+1pp..+6pp", "length=-30%..-10%"])
+    assert budgets_of(plan)["refusal"].expected == (0.01, 0.06)
+    assert budgets_of(plan)["length"].expected == (-0.3, -0.1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nonsense", "not an expectation"),
+        ("zork=+1pp..+2pp", "judges no change of 'zork'"),
+        ("agreement=+1pp..+2pp", "judges no change of 'agreement'"),
+        ("refusal=-30%..-10%", "in points: write pp"),
+        ("length=+1pp..+2pp", "relative: write %"),
+    ],
+)
+def test_a_wanted_change_that_does_not_fit_is_refused(text: str, said: str) -> None:
+    """Signal and unit must fit, and the refusal says how."""
+    with pytest.raises(InvalidPlan, match=said):
+        expecting(PlanSpec().resolve("default"), [text])

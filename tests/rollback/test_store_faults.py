@@ -1,0 +1,202 @@
+"""What the stores do when Redis is full, frozen, gone, or holds something unreadable."""
+
+from collections.abc import AsyncIterator, Callable
+
+import anyio
+import pytest
+
+from rollback.audit import entry_of
+from rollback.rollout import Phase, Rollout
+from rollback.store import RolloutStore, Transition
+from routing.bucketing import WEIGHT_SCALE
+from routing.errors import MalformedState, StoreUnavailable
+from routing.exposure import Observation
+from routing.keys import EndpointKeys
+from routing.store import ExposureStore, UnsupportedStore, connect, read_observation
+from tests.redis_server import RedisServer
+
+pytestmark = pytest.mark.anyio
+
+MakeRollout = Callable[..., Rollout]
+KEYS = EndpointKeys("dg", "chat")
+
+
+@pytest.fixture
+async def store(redis_server: RedisServer) -> AsyncIterator[RolloutStore]:
+    """The real store on each kind of server."""
+    redis = connect(redis_server.url, timeout_seconds=2.0)
+    yield RolloutStore(redis, "dg")
+    await redis.aclose()
+
+
+@pytest.fixture
+async def exposure(redis_server: RedisServer) -> AsyncIterator[ExposureStore]:
+    """A worker's store on the same server."""
+    redis = connect(redis_server.url, timeout_seconds=2.0)
+    yield ExposureStore(redis, "dg", timeout_seconds=2.0)
+    await redis.aclose()
+
+
+def transition(before: Rollout | None, after: Rollout, *, shrinks: bool = False) -> Transition:
+    """A transition under a lease of a minute."""
+    entry = entry_of(before, after, at=1_000.0, actor="ann", action="test")
+    revision = before.revision if before else 0
+    return Transition(before_revision=revision, after=after, entry=entry, lease_ms=60_000, shrinks=shrinks)
+
+
+async def test_a_full_server_takes_a_rollback_and_no_widening(
+    store: RolloutStore, exposure: ExposureStore, redis_server: RedisServer, a_rollout: MakeRollout
+) -> None:
+    """What takes exposure away works when memory is full; what gives it, or renews it, does not."""
+    running = a_rollout()
+    await store.commit(transition(None, running))
+    with redis_server.client() as client:
+        client.config_set("maxmemory", "1")
+    with pytest.raises(StoreUnavailable, match="memory"):
+        await store.commit(transition(running, a_rollout(revision=2, weight_bps=WEIGHT_SCALE)))
+    with pytest.raises(StoreUnavailable, match="memory"):
+        await store.renew(running, 60_000)
+    ended = a_rollout(revision=2, phase=Phase.ROLLED_BACK, weight_bps=0)
+    await store.commit(transition(running, ended, shrinks=True))
+    assert (await exposure.observe("chat", anyio.current_time)).grant is None
+    assert (await store.load("chat")).rollout == ended
+
+
+async def test_flushed_scripts_do_not_matter(
+    store: RolloutStore, redis_server: RedisServer, a_rollout: MakeRollout
+) -> None:
+    """SCRIPT FLUSH between two transitions changes nothing."""
+    await store.commit(transition(None, a_rollout()))
+    with redis_server.client() as client:
+        client.script_flush()
+    await store.commit(transition(a_rollout(), a_rollout(revision=2)))
+
+
+async def test_an_unreadable_document_grants_nothing_and_can_be_withdrawn(
+    store: RolloutStore, exposure: ExposureStore, redis_server: RedisServer, a_rollout: MakeRollout
+) -> None:
+    """Loading says what is wrong, and a worker that has seen the grant's revision is at weight 0 at once."""
+    await store.commit(transition(None, a_rollout()))
+    with redis_server.client() as client:
+        client.set(KEYS.rollout, b'{"version": 99')
+    with pytest.raises(MalformedState):
+        await store.load("chat")
+    seen = await exposure.observe("chat", anyio.current_time)
+    assert (seen.grant, seen.revision) == (None, 1)
+    await store.withdraw("chat")
+    with redis_server.client() as client:
+        assert client.get(KEYS.grant) is None
+
+
+async def test_missing_replicas_are_told(redis_server: RedisServer, a_rollout: MakeRollout) -> None:
+    """A transition that should be on a replica says that it is on none."""
+    redis = connect(redis_server.url, timeout_seconds=2.0)
+    store = RolloutStore(redis, "dg", replicas=1, timeout_seconds=0.5)
+    assert await store.commit(transition(None, a_rollout())) == 0
+    await redis.aclose()
+
+
+async def test_a_batch_of_counts_is_added_once(
+    store: RolloutStore, exposure: ExposureStore, a_rollout: MakeRollout
+) -> None:
+    """A flush whose answer was lost may be sent again."""
+    for batch in ("one", "one", "two"):
+        await exposure.add_counts("chat", "chat-1", batch, {"stable": 3, "fallback": 1})
+    assert await store.counts(a_rollout()) == {"stable": 6, "fallback": 2}
+
+
+async def test_a_lease_without_an_end_grants_nothing(
+    store: RolloutStore, exposure: ExposureStore, redis_server: RedisServer, a_rollout: MakeRollout
+) -> None:
+    """A grant that somebody made permanent is no lease."""
+    await store.commit(transition(None, a_rollout()))
+    with redis_server.client() as client:
+        client.persist(KEYS.grant)
+    assert (await exposure.observe("chat", anyio.current_time)).grant is None
+
+
+async def test_a_frozen_server_costs_a_bounded_wait(own_redis: RedisServer) -> None:
+    """A worker's question ends within its deadline, and works again when the server does."""
+    redis = connect(own_redis.url)
+    exposure = ExposureStore(redis, "dg")
+    await exposure.observe("chat", anyio.current_time)
+    own_redis.freeze()
+    asked = anyio.current_time()
+    with pytest.raises(StoreUnavailable):
+        await exposure.observe("chat", anyio.current_time)
+    assert anyio.current_time() - asked < 1.0
+    own_redis.thaw()
+    with anyio.fail_after(5):
+        await _answered(exposure)
+    await redis.aclose()
+
+
+async def test_following_survives_a_restart_and_says_so_once(own_redis: RedisServer, a_rollout: MakeRollout) -> None:
+    """Observations come by publication; an outage is reported when it begins and when it ends."""
+    redis = connect(own_redis.url)
+    follower, store = ExposureStore(redis, "dg"), RolloutStore(redis, "dg")
+    seen: dict[str, Observation] = {}
+    states: list[bool] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(
+            follower.follow,
+            ["chat"],
+            seen.__setitem__,
+            anyio.current_time,
+            0.05,
+            lambda up, _why: states.append(up),
+        )
+        with anyio.fail_after(10):
+            await _until(lambda: states == [True])
+            own_redis.stop()
+            await _until(lambda: states == [True, False])
+            own_redis.start()
+            await _until(lambda: states == [True, False, True])
+            await store.commit(transition(None, a_rollout()))
+            await _until(lambda: seen["chat"].grant is not None)
+        tasks.cancel_scope.cancel()
+    await redis.aclose()
+
+
+async def test_a_publication_is_followed_long_before_the_poll(
+    redis_server: RedisServer, a_rollout: MakeRollout
+) -> None:
+    """With a poll of an hour, a transition still arrives at once."""
+    redis = connect(redis_server.url)
+    follower, store = ExposureStore(redis, "dg"), RolloutStore(redis, "dg")
+    seen: dict[str, Observation] = {}
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(follower.follow, ["chat"], seen.__setitem__, anyio.current_time, 3_600.0)
+        with anyio.fail_after(10):
+            await _until(lambda: "chat" in seen)
+            await store.commit(transition(None, a_rollout()))
+            await _until(lambda: seen["chat"].grant is not None)
+        tasks.cancel_scope.cancel()
+    await redis.aclose()
+
+
+@pytest.mark.parametrize("url", ["redis+sentinel://a/b", "redis+cluster://a", "http://a", "embedded"])
+def test_other_kinds_of_redis_are_refused_by_name(url: str) -> None:
+    """The message names what this version takes."""
+    with pytest.raises(UnsupportedStore, match="unix://, redis:// and rediss://"):
+        connect(url)
+
+
+@pytest.mark.parametrize("grant", [b"", b"{", b"[]", b'{"rollout": 1}', b"\xff", b'{"weight_bps": 20000}'])
+def test_an_unreadable_grant_grants_nothing(grant: bytes) -> None:
+    """Whatever the bytes, the observation is weight 0 at the document's revision."""
+    seen = read_observation(b'{"revision": 7, "more": true}', grant, 10_000, None, 0.0)
+    assert (seen.grant, seen.revision) == (None, 7)
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    while not true():  # noqa: ASYNC110  # what is waited for is in another process
+        await anyio.sleep(0.01)
+
+
+async def _answered(exposure: ExposureStore) -> Observation:
+    while True:
+        try:
+            return await exposure.observe("chat", anyio.current_time)
+        except StoreUnavailable:
+            await anyio.sleep(0.01)

@@ -1,0 +1,236 @@
+"""The shadow worker: exchanges in, cells out, and nothing that comes in ends it."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import pytest
+
+from routing.arms import Arm
+from shadow.exchange import MAX_FRAME_BYTES, Exchange, Outcome, encode
+from shadow.mirror import Mirror
+from shadow.store import MemoryCellStore
+from shadow.worker import Sampling, ShadowWorker
+from tests.shadow.making import completion, exchange, fallback, on_candidate
+from tests.shadow.upstream import FakeUpstream, always, fails
+
+pytestmark = pytest.mark.anyio
+
+EVERYTHING = Sampling(sample=1.0, noise_floor=0.0)
+
+
+@dataclass
+class Running:
+    """A worker, its store and its models."""
+
+    worker: ShadowWorker
+    store: MemoryCellStore
+    upstream: FakeUpstream
+    path: Path
+    stop: anyio.Event
+
+    @property
+    def cells(self) -> dict[str, int]:
+        """The evidence of epoch 1."""
+        return dict(self.store.cells["chat", 1])
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The request counters."""
+        return dict(self.store.counts["chat", "chat-1"])
+
+    async def send(self, *exchanges: Exchange) -> None:
+        """Hand exchanges over on a connection of their own."""
+        async with await anyio.connect_unix(self.path) as stream:
+            for each in exchanges:
+                await stream.send(framed(encode(each)))
+
+    async def until(self, claim: Callable[[], bool]) -> None:
+        """Wait until `claim` holds, flushing meanwhile."""
+        with anyio.fail_after(5):
+            while not claim():
+                await self.worker.flush()
+                await anyio.sleep(0.005)
+
+
+def framed(payload: bytes) -> bytes:
+    """A frame as a data worker writes it."""
+    return len(payload).to_bytes(4, "big") + payload
+
+
+@asynccontextmanager
+async def running(tmp_path: Path, sampling: Sampling = EVERYTHING, **scripts: object) -> AsyncIterator[Running]:
+    """A worker on a unix socket, until the end of the block."""
+    upstream = FakeUpstream({"old": always("Paris."), "new": always("Rome is the capital."), **scripts})  # type: ignore[dict-item]  # scripts are callables
+    store, stop, ready = MemoryCellStore(), anyio.Event(), anyio.Event()
+    worker = ShadowWorker({"chat": sampling}, Mirror(upstream), store, "w")
+    path = tmp_path / "shadow.sock"
+    listener = await anyio.create_unix_listener(path)
+    async with listener, anyio.create_task_group() as tasks:
+
+        async def serve() -> None:
+            await worker.serve(listener, ready=ready.set, stop=stop)
+
+        tasks.start_soon(serve)
+        with anyio.fail_after(5):
+            await ready.wait()
+        yield Running(worker, store, upstream, path, stop)
+        stop.set()
+
+
+async def test_an_exchange_becomes_a_pair(tmp_path: Path) -> None:
+    """The candidate is asked, both are read, the vote is flushed and the mirror counted."""
+    async with running(tmp_path) as run:
+        await run.send(exchange())
+        await run.until(lambda: run.counts.get("shadowed") == 1)
+        assert run.cells["p/refusal/*/0/0"] == 1
+        assert run.cells["k/0/paired/stable"] == 1
+        assert [model for model, *_ in run.upstream.asked] == ["new"]
+
+
+async def test_what_the_candidate_answered_is_mirrored_to_stable(tmp_path: Path) -> None:
+    """And split evidence comes of it besides."""
+    async with running(tmp_path) as run:
+        await run.send(on_candidate())
+        await run.until(lambda: run.counts.get("shadowed") == 1)
+        assert run.cells["s/errors/*/2/5000/candidate/0"] == 1
+        assert [model for model, *_ in run.upstream.asked] == ["old"]
+
+
+async def test_the_noise_floor_asks_stable_again(tmp_path: Path) -> None:
+    """A triple, and the pair with it: whoever served, stable has been heard twice and the candidate once."""
+    async with running(tmp_path, Sampling(sample=0.0, noise_floor=1.0)) as run:
+        await run.send(exchange("a"), on_candidate("b"))
+        await run.until(lambda: run.counts.get("shadowed") == 2)
+        triples = {cell: count for cell, count in run.cells.items() if "/triple/" in cell}
+        assert triples == {"k/0/triple/stable": 1, "k/2/triple/candidate": 1}
+        assert sorted(model for model, *_ in run.upstream.asked) == ["new", "old", "old", "old"]
+
+
+async def test_a_key_is_mirrored_once(tmp_path: Path) -> None:
+    """What it has voted on is not asked again; other keys are."""
+    async with running(tmp_path) as run:
+        await run.send(*(exchange("ann", request_id=f"r{i}") for i in range(5)), exchange("ben"))
+        await run.until(lambda: run.counts.get("shadowed") == 2)
+        assert run.cells["k/0/paired/stable"] == 2
+        assert len(run.upstream.asked) == 2
+
+
+async def test_a_fallback_is_compared_without_asking_anybody(tmp_path: Path) -> None:
+    """The candidate's failure is known."""
+    async with running(tmp_path) as run:
+        await run.send(fallback(weight_bps=10_000))
+        await run.until(lambda: "p/errors/*/2/20" in run.cells)
+        assert run.upstream.asked == []
+
+
+async def test_a_dead_candidate_is_seen_in_the_shadow(tmp_path: Path) -> None:
+    """Each failed mirror is an error at weight 0; content is missing, and said to be."""
+    async with running(tmp_path, new=fails("refused")) as run:
+        await run.send(*(exchange(f"user-{i}") for i in range(20)))
+        await run.until(lambda: run.cells.get("p/errors/*/0/20", 0) + run.counts.get("shed", 0) == 20)
+        assert run.cells["n/refusal/*/0/paired/candidate/refused"] == run.cells["p/errors/*/0/20"] > 0
+
+
+async def test_what_is_not_mirrored_is_counted_by_reason(tmp_path: Path) -> None:
+    """Unless it was only not sampled."""
+    stored = b'{"messages": [], "store": true}'
+    async with running(tmp_path) as run:
+        await run.send(
+            exchange("a", outcome=Outcome.FAILED), exchange("b", complete=False), exchange("c", request_body=stored)
+        )
+        await run.until(lambda: sum(run.counts.values()) == 3)
+        assert run.counts == {"lost.failed": 1, "lost.incomplete": 1, "lost.stateful": 1}
+
+
+async def test_a_budget_of_tokens_sheds_and_the_key_keeps_its_vote(tmp_path: Path) -> None:
+    """One mirror fits; the key that was shed is free to vote later."""
+    one = exchange("a")
+    cost = len(one.request_body) // 4 + 5
+    async with running(tmp_path, Sampling(1.0, 0.0, max_tokens_per_minute=cost + 1)) as run:
+        await run.send(one, exchange("b"), exchange("b", request_id="again"))
+        await run.until(lambda: run.counts == {"shadowed": 1, "shed": 2, "shed.tokens": 2})
+        assert run.cells["k/0/paired/stable"] == 1
+
+
+async def test_the_store_may_go_away_and_come_back(tmp_path: Path) -> None:
+    """Counters wait, and are added once."""
+    async with running(tmp_path) as run:
+        run.store.available = False
+        await run.send(*(exchange(f"user-{i}") for i in range(10)))
+        await run.until(lambda: run.worker.compared == 10)
+        assert run.cells == {}
+        run.store.available = True
+        await run.until(lambda: run.counts.get("shadowed") == 10)
+        assert run.cells["k/0/paired/stable"] == 10
+
+
+async def test_a_stop_finishes_what_is_there_and_flushes(tmp_path: Path) -> None:
+    """Exchanges that were handed over before the stop are counted; mirrors that hang are shed."""
+    async with running(tmp_path) as run:
+        await run.send(exchange("a"))
+        run.stop.set()
+    assert run.counts == {"shadowed": 1}
+    async with running(tmp_path) as run:
+        run.upstream.held = anyio.Event()
+        await run.send(*(on_candidate(f"user-{i}") for i in range(100)))
+        await run.until(lambda: run.upstream.in_flight > 10)
+    assert run.counts == {"shed": 100, "shed.stopping": 100}
+    assert run.cells["k/2/split/candidate"] == 100
+
+
+async def test_no_more_mirrors_are_in_flight_than_allowed(tmp_path: Path) -> None:
+    """The others wait in a bounded queue."""
+    async with running(tmp_path) as run:
+        run.upstream.held = anyio.Event()
+        await run.send(*(exchange(f"user-{i}") for i in range(200)))
+        await run.until(lambda: run.worker.received == 200)
+        run.upstream.held.set()
+        await run.until(lambda: run.counts.get("shadowed") == 200)
+        assert run.upstream.most_in_flight == 64
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"\x00\x00\x00\x03abc", (MAX_FRAME_BYTES + 1).to_bytes(4, "big"), b"GET / HTTP/1.1\r\n\r\n", b"\x00\x00\x00\x00"],
+)
+async def test_garbage_ends_its_connection_and_nothing_else(tmp_path: Path, garbage: bytes) -> None:
+    """Counted; the next connection is served."""
+    async with running(tmp_path) as run:
+        async with await anyio.connect_unix(run.path) as stream:
+            await stream.send(garbage)
+            with anyio.fail_after(5), pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+                await stream.receive()
+        assert run.worker.dropped["malformed_frame"] == 1
+        await run.send(exchange())
+        await run.until(lambda: run.counts.get("shadowed") == 1)
+
+
+async def test_a_frame_cut_off_is_left_out(tmp_path: Path) -> None:
+    """The data worker died in the middle of it."""
+    async with running(tmp_path) as run:
+        async with await anyio.connect_unix(run.path) as stream:
+            frame = framed(encode(exchange()))
+            await stream.send(frame + frame[:20])
+        await run.until(lambda: run.counts.get("shadowed") == 1)
+        assert run.worker.dropped == {}
+
+
+async def test_one_exchange_that_cannot_be_handled_is_counted_and_the_next_one_taken(tmp_path: Path) -> None:
+    """A surrogate that no encoder takes stands for the unforeseen."""
+    async with running(tmp_path) as run:
+        run.worker.take(exchange("a", slices=(("tenant", "\ud800"),)))
+        await run.send(exchange("b"))
+        await run.until(lambda: run.counts.get("shadowed") == 1)
+        assert run.counts["lost.error"] == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"[" * 5_000, b'{"choices": "x"}', completion(None)])
+async def test_any_body_is_taken(tmp_path: Path, body: bytes) -> None:
+    """Requests and answers of anybody's making."""
+    async with running(tmp_path) as run:
+        await run.send(on_candidate(request_body=body, answer_body=body), exchange("b", answered=Arm.STABLE))
+        await run.until(lambda: run.counts.get("shadowed", 0) >= 1)
+        assert "lost.error" not in run.counts

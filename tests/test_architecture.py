@@ -1,0 +1,236 @@
+"""What keeps the project in its shape: sizes, names, purity, declared dependencies, locks. Needs no server."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+PACKAGES: Final = ("gateway", "rollback", "shadow", "routing")
+LONGEST: Final = {"gateway": 400, "rollback": 400, "shadow": 400, "routing": 400, "loadtest": 400, "tests": 600}
+LONGEST_FUNCTION: Final = 60
+LOCKS: Final = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock")
+NAMELESS: Final = re.compile(r"(^|_)(utils?|helpers?|common|misc|manager)(_|$)")
+IMPORTED_AS: Final = {"pyyaml": "yaml", "opentelemetry-sdk": "opentelemetry"}
+"""Distributions whose import name is not their own name."""
+
+
+def modules(*tops: str) -> Iterator[Path]:
+    """Every Python file below the given directories of the project."""
+    for top in tops:
+        yield from sorted((ROOT / top).rglob("*.py"))
+
+
+def here(path: Path) -> str:
+    """A path as people write it in this project."""
+    return str(path.relative_to(ROOT))
+
+
+def parsed(path: Path) -> ast.Module:
+    """A file's syntax."""
+    return ast.parse(path.read_text(encoding="utf-8"), here(path))
+
+
+def project() -> dict[str, Any]:  # Any: TOML
+    """`pyproject.toml`."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Every function, inner ones too."""
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """How long a function is, without what is defined within it and counted there."""
+    inner = [node for node in ast.walk(function) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    own = {line for node in inner[1:] for line in range(node.lineno, (node.end_lineno or 0) + 1)}
+    return len(set(range(function.lineno, (function.end_lineno or 0) + 1)) - own)
+
+
+@pytest.mark.parametrize("top", LONGEST)
+def test_no_module_is_longer_than_can_be_read_at_once(top: str) -> None:
+    """A module has at most 400 lines, a test module at most 600."""
+    lengths = {here(path): len(path.read_text(encoding="utf-8").splitlines()) for path in modules(top)}
+    assert {name: length for name, length in lengths.items() if length > LONGEST[top]} == {}
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    """A function has at most 60 lines; what is defined within it counts for itself."""
+    long = {
+        f"{here(path)}:{function.name}": lines_of(function)
+        for path in modules(*LONGEST)
+        for function in functions(parsed(path))
+        if lines_of(function) > LONGEST_FUNCTION
+    }
+    assert long == {}
+
+
+def test_modules_and_classes_are_named_by_a_noun_of_the_domain() -> None:
+    """Nothing is called utils, helpers, common or manager: such names say nothing and attract everything."""
+    files = [here(path) for path in modules(*LONGEST) if NAMELESS.search(path.stem)]
+    classes = [
+        f"{here(path)}:{node.name}"
+        for path in modules(*LONGEST)
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ClassDef) and re.search(r"(Utils?|Helper|Common|Manager)$", node.name)
+    ]
+    assert files + classes == []
+
+
+@pytest.mark.parametrize("path", [path for path in modules(*PACKAGES) if path.name == "__init__.py"], ids=here)
+def test_a_package_begins_with_a_docstring_and_nothing_else(path: Path) -> None:
+    """`__init__.py` holds no code, so that importing one module never runs another."""
+    assert ast.get_docstring(parsed(path)), "has no docstring"
+    assert len(parsed(path).body) == 1
+
+
+def listed(package: Path) -> dict[str, str]:
+    """The modules that a package's docstring lists, and whether each is pure (P) or shell (S)."""
+    docstring = ast.get_docstring(parsed(package)) or ""
+    return {name: kind for kind, name in re.findall(r"^([PS])  `(\w+)`", docstring, re.MULTILINE)}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in modules(*PACKAGES) if path.name == "__init__.py" and path.parent.name != "gateway"],
+    ids=here,
+)
+def test_a_package_lists_its_modules(path: Path) -> None:
+    """A package's docstring has a line for every module in it, and for none that is gone."""
+    inside = {child.stem for child in path.parent.glob("*.py")} - {"__init__", "__main__"}
+    inside |= {child.parent.name for child in path.parent.glob("*/__init__.py")}
+    assert set(listed(path)) == inside
+
+
+@pytest.mark.parametrize("package", ["routing", "shadow", "rollback"])
+def test_shell_modules_are_the_ones_that_the_contract_excepts(package: str) -> None:
+    """A module says that it is shell (S) exactly if the import contract lets it do IO."""
+    pure = next(it for it in project()["tool"]["importlinter"]["contracts"] if it["name"].startswith("pure"))
+    excepted = {line.removesuffix(" -> *") for line in pure["ignore_imports"]}
+    inits = [path for path in modules(package) if path.name == "__init__.py"]
+    shell = {
+        f"{here(path.parent).replace('/', '.')}.{name}"
+        for path in inits
+        for name, kind in listed(path).items()
+        if kind == "S"
+    }
+    assert shell == {name for name in excepted if name.startswith(f"{package}.")}
+
+
+def test_importing_does_nothing() -> None:
+    """Importing every module starts no thread, opens no socket, logs nothing and warns of nothing."""
+    skipped = ("__init__", "__main__")
+    names = [here(path)[:-3].replace("/", ".") for path in modules(*PACKAGES) if path.stem not in skipped]
+    program = (
+        "import importlib, os, sys, threading\n"
+        "for name in sys.argv[1:]: importlib.import_module(name)\n"
+        "links = [os.readlink(f'/proc/self/fd/{fd}') for fd in os.listdir('/proc/self/fd') if int(fd) > 2\n"
+        "         and os.path.exists(f'/proc/self/fd/{fd}')]\n"
+        "print(threading.active_count(), [link for link in links if link.startswith('socket')])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program, *names], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.stderr, done.stdout.strip()) == ("", "1 []")
+
+
+def test_tests_are_claims_with_a_sentence() -> None:
+    """Every test has a docstring that ends as a sentence does."""
+    silent = [
+        f"{here(path)}:{function.name}"
+        for path in modules("tests")
+        for function in functions(parsed(path))
+        if function.name.startswith("test_") and not (ast.get_docstring(function) or "").rstrip().endswith((".", "?"))
+    ]
+    assert silent == []
+
+
+def test_tests_replace_nothing_of_ours() -> None:
+    """No test imports a mocking library: seams have twins, servers are real."""
+    mocking = [here(path) for path in modules("tests", "loadtest") if "mock" in top_level_imports(path)]
+    assert mocking == []
+    assert [here(path) for path in modules("tests", "loadtest") if "unittest" in top_level_imports(path)] == []
+
+
+def top_level_imports(path: Path) -> set[str]:
+    """The first word of everything that a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+def declared(*, dev: bool) -> dict[str, Requirement]:
+    """The declared dependencies by canonical name, with those of developers or without."""
+    described = project()
+    texts = list(described["project"]["dependencies"])
+    if dev:
+        texts += [text for group in described["dependency-groups"].values() for text in group if isinstance(text, str)]
+    return {canonicalize_name(Requirement(text).name): Requirement(text) for text in texts}
+
+
+@pytest.mark.parametrize(("tops", "dev"), [(PACKAGES, False), (("tests", "loadtest"), True)], ids=["runtime", "dev"])
+def test_every_import_is_declared(tops: tuple[str, ...], dev: bool) -> None:
+    """What the code imports is the standard library, this project, or a dependency that pyproject.toml names."""
+    known = {IMPORTED_AS.get(name, name.replace("-", "_")) for name in declared(dev=dev)}
+    own = {*LONGEST, *sys.stdlib_module_names}
+    strange = {here(path): sorted(top_level_imports(path) - known - own) for path in modules(*tops)}
+    assert {path: names for path, names in strange.items() if names} == {}
+
+
+def locked(name: str) -> dict[str, list[tuple[str, int]]]:
+    """Distributions of a lock file, each with its versions and the number of hashes of each."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    entries = re.split(r"^(?=\w)", (ROOT / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    for entry in entries[1:]:
+        pinned = re.match(r"([\w.-]+)==([^\s;]+)", entry)
+        assert pinned, f"{name}: not pinned: {entry.splitlines()[0]}"
+        found.setdefault(canonicalize_name(pinned[1]), []).append((pinned[2], entry.count("--hash=sha256:")))
+    return found
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_pins_with_hashes_and_names_no_host(name: str) -> None:
+    """Every line of a lock is a version with hashes, wherever the packages come from."""
+    assert [entry for entry, pins in locked(name).items() if not all(hashes for _, hashes in pins)] == []
+    assert re.findall(r"\w+://\S+|--\w*index\S*|--find-links", (ROOT / name).read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(("name", "dev"), [("requirements.lock", False), ("requirements-dev.lock", True)])
+def test_a_lock_holds_what_is_declared(name: str, dev: bool) -> None:
+    """Each declared dependency is locked in a version that its declaration allows: `make lock` was not forgotten."""
+    pins = locked(name)
+    stale = [
+        str(wanted)
+        for key, wanted in declared(dev=dev).items()
+        if not pins.get(key) or not all(wanted.specifier.contains(version) for version, _ in pins[key])
+    ]
+    assert stale == []
+
+
+def test_the_locks_agree() -> None:
+    """A distribution has the same versions in every lock that holds it: tests run what users run."""
+    everything = locked("requirements-dev.lock")
+    differing = {
+        (lock, name) for lock in LOCKS for name, pins in locked(lock).items() if everything.get(name, pins) != pins
+    }
+    assert differing == set()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_other_distribution_claims_our_package_names(package: str) -> None:
+    """The four names are generic; nothing that is installed beside driftgate brings one of them."""
+    assert set(packages_distributions().get(package, [])) <= {"driftgate"}
