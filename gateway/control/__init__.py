@@ -5,6 +5,7 @@ S  `home`        what this gateway does without Redis: workers, journal, alerts
 P  `routes`      what a worker that connects must be told
 S  `operations`  what operators can do to an endpoint
 S  `rolling`     an operator's rollback, which works with Redis gone
+S  `returning`   going back to an earlier stable model
 S  `probing`     asks a candidate for a small answer before a rollout starts
 P  `views`       rollouts, signals and audit entries as JSON
 S  `admin`       the admin API

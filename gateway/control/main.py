@@ -4,10 +4,14 @@ It starts with Redis gone as well: the admin plane answers, a rollback works, an
 back.
 """
 
+import logging
 import os
 import socket
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import anyio
@@ -33,15 +37,34 @@ from rollback.watching import Watched
 from routing.store import connect
 from shadow.signals.catalogue import VERSIONS
 
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Means:
+    """What the process opened, and closes again."""
+
+    store: RolloutStore
+    journal: Journal
+    asker: Asker
+    holder: str
+
 
 async def serve(config: Config, runtime: Runtime, *, listener: socket.socket, ready: Ready, stop: anyio.Event) -> None:
     """Run the control process on `listener` until `stop` is set. `ready` is called once the admin plane answers."""
     redis = connect(runtime.redis_url, timeout_seconds=WRITE_SECONDS)
     asker = Asker(config)
     journal = await anyio.to_thread.run_sync(Journal, runtime.journal)
+    if journal.state.damaged:
+        logger.error("the journal has %d damaged lines: a rollback may be missing from it", journal.state.damaged)
     try:
-        store = RolloutStore(redis, runtime.redis_prefix, replicas=config.redis.replicas)
-        await _run(config, runtime, store, journal, asker, listener, ready, stop)
+        means = _Means(
+            store=RolloutStore(redis, runtime.redis_prefix, replicas=config.redis.replicas),
+            journal=journal,
+            asker=asker,
+            holder=await anyio.to_thread.run_sync(gateway_id, runtime.state_dir),
+        )
+        await _run(config, runtime, means, listener, ready, stop)
     finally:
         journal.close()
         asker.close()
@@ -50,36 +73,34 @@ async def serve(config: Config, runtime: Runtime, *, listener: socket.socket, re
 
 
 async def _run(
-    config: Config,
-    runtime: Runtime,
-    store: RolloutStore,
-    journal: Journal,
-    asker: Asker,
-    listener: socket.socket,
-    ready: Ready,
-    stop: anyio.Event,
+    config: Config, runtime: Runtime, means: _Means, listener: socket.socket, ready: Ready, stop: anyio.Event
 ) -> None:
+    desk = _wired(config, runtime, means, stop)
+    keys = KeyRing.from_config(config.keys, os.environ.get(SECRET_VARIABLE))
+    server = Server(application(desk, keys), ready)
+    async with desk.channel.serving(), anyio.create_task_group() as tasks:
+        tasks.start_soon(desk.controller.run)
+        tasks.start_soon(desk.alerts.run)
+        tasks.start_soon(_end, stop, server)
+        await server.serve(sockets=[listener])
+        tasks.cancel_scope.cancel()
+
+
+def _wired(config: Config, runtime: Runtime, means: _Means, stop: anyio.Event) -> Desk:
     clock = time.monotonic  # one clock for all processes of a machine: leases are told in it
-    routes, alerts = Routes(clock), Alerts(config.alerts)
+    routes, alerts, store = Routes(clock), Alerts(config.alerts), means.store
     watched: Mapping[str, Watched] = {endpoint: Watched() for endpoint in config.endpoints}
     channel = ControlServer(
         runtime.control_socket, state=routes.messages, lease_seconds=lambda: longest_lease(config, watched)
     )
-    home = Home(journal, channel, routes, alerts)
+    home = Home(means.journal, channel, routes, alerts)
     carrier = Carrier(store, home, clock)
     controller = Controller(
-        store,
-        store,
-        home,
-        carrier,
-        watched,
-        holder=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}",
-        tick_seconds=tick_seconds(config),
+        store, store, home, carrier, watched, holder=means.holder, tick_seconds=tick_seconds(config)
     )
-    operations = Operations(config, store, home, carrier, watched, asker, VERSIONS)
     rolling = RollingBack(store, home, carrier, watched)
-    desk = Desk(
-        operations=operations,
+    return Desk(
+        operations=Operations(config, store, home, carrier, watched, means.asker, VERSIONS),
         returning=Returning(config, store, home, carrier, rolling, watched, clock),
         controller=controller,
         home=home,
@@ -88,14 +109,14 @@ async def _run(
         stopping=stop,
         wake=controller.wake,
     )
-    keys = KeyRing.from_config(config.keys, os.environ.get(SECRET_VARIABLE))
-    server = Server(application(desk, keys), ready)
-    async with channel.serving(), anyio.create_task_group() as tasks:
-        tasks.start_soon(controller.run)
-        tasks.start_soon(alerts.run)
-        tasks.start_soon(_end, stop, server)
-        await server.serve(sockets=[listener])
-        tasks.cancel_scope.cancel()
+
+
+def gateway_id(state_dir: Path) -> str:
+    """This gateway's name as a leader: one per state directory, so that a restarted process leads again at once."""
+    path = state_dir / "gateway-id"
+    with suppress(FileExistsError), path.open("x") as file:
+        file.write(f"{socket.gethostname()}-{uuid4().hex}")
+    return path.read_text().strip() or f"{socket.gethostname()}-{uuid4().hex}"
 
 
 async def _end(stop: anyio.Event, server: Server) -> None:

@@ -36,9 +36,6 @@ def control_series(gauges: Gauges, watched: Mapping[str, Watched]) -> dict[str, 
     for endpoint, seen in watched.items():
         values.update(_exposure(endpoint, seen))
         values.update(_drift(endpoint, seen))
-        for reason, count in seen.dropped.items():
-            key = series("driftgate_shadow_dropped_total", endpoint=endpoint, reason=reason)
-            values[key] = float(count)
     return values
 
 
