@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # Two stages: the first builds the wheel and installs it with the locked dependencies, the second is what runs: no
-# compiler, no pip, no build tools, not root. docs/adr/0005-packaging.md says why a wheel and not the source tree.
+# compiler, no pip, no build tools, not root. docs/adr/0007-packaging.md says why a wheel and not the source tree.
 
 ARG PYTHON=3.13
 

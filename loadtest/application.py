@@ -1,7 +1,8 @@
 """The application of the proof: asks every recorded prompt through the gateway, and compares each answer's bytes.
 
 Every request has a user of its own. Every other one asks for a stream. A pass asks each prompt once, in an order drawn
-from the seed; passes follow one another until it is told to stop.
+from the seed; passes follow one another until it is told to stop. It asks at a steady rate, which two cores carry with
+everything on one machine: flat out it would starve the shadow worker, and mirrors would be shed instead of compared.
 """
 
 import asyncio
@@ -9,12 +10,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
+from time import monotonic
 from typing import Final
 
 from loadtest.asking import Answer, AskFailed, Client
 from loadtest.recordings import Recording
 
-IN_FLIGHT: Final = 24
+IN_FLIGHT: Final = 64
+RATE: Final = 700.0
+"""Questions a second."""
 KEPT_COMPLAINTS: Final = 5
 
 
@@ -28,6 +32,8 @@ class Tally:
     fallback: int = 0
     failed: int = 0
     wrong: int = 0
+    promoted: int = 0
+    """Answers of arm `stable` that the candidate gave: what a promotion makes of it."""
     complaints: list[str] = field(default_factory=list)
     candidate_users: set[str] = field(default_factory=set)
     """Users whose answer said that it came from the candidate."""
@@ -40,7 +46,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Application:
-    """Asks `endpoint` on the gateway's data port, `in_flight` at a time, until `stop` is set."""
+    """Asks `endpoint` on the gateway's data port, `rate` times a second, until `stop` is set."""
 
     port: int
     endpoint: str
@@ -48,13 +54,16 @@ class Application:
     candidate: Recording
     seed: int
     in_flight: int = IN_FLIGHT
+    rate: float = RATE
     tally: Tally = field(default_factory=Tally)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _began: float = 0.0
 
     async def run(self) -> None:
         """Ask until told to stop; every question that was asked gets its answer first."""
         client = Client(self.port)
         questions = self._questions()
+        self._began = monotonic()
         async with asyncio.TaskGroup() as group:
             for _ in range(self.in_flight):
                 group.create_task(self._ask_on(client, questions))
@@ -71,6 +80,9 @@ class Application:
     async def _ask_on(self, client: Client, questions: Iterator[tuple[int, str]]) -> None:
         while not self.stop.is_set():
             number, prompt = next(questions)
+            early = self._began + number / self.rate - monotonic()
+            if early > 0:
+                await asyncio.sleep(early)  # noqa: TID251 - a load driver on asyncio, not the data path
             user, stream = f"user-{self.seed}-{number}", number % 2 == 1
             body = {"model": self.endpoint, "messages": [{"role": "user", "content": prompt}], "stream": stream}
             self.tally.asked += 1
@@ -95,7 +107,16 @@ class Application:
         if arm == "candidate":
             tally.candidate_users.add(user)
         tally.fallback += "x-driftgate-fallback" in answer.headers
-        rendered = recording.of(prompt) if recording is not None else None
-        if rendered is None or answer.body != (rendered.stream if stream else rendered.unary):
+        expected = _bytes(recording, prompt, stream=stream) if recording is not None else None
+        if answer.body == expected:
+            return
+        if arm == "stable" and answer.body == _bytes(self.candidate, prompt, stream=stream):
+            tally.promoted += 1
+        else:
             tally.wrong += 1
             tally.complain(f"{user}: the answer of arm {arm!r} is not what was recorded: {answer.body[:120]!r}")
+
+
+def _bytes(recording: Recording, prompt: str, *, stream: bool) -> bytes:
+    rendered = recording.of(prompt)
+    return rendered.stream if stream else rendered.unary

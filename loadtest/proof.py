@@ -83,10 +83,13 @@ def judged(swap: Swap, seed: int, seen: Seen) -> Run:
         wrong.append(f"must end {swap.expectation}, but is {phase}: {reason}")
     if not seen.tally.candidate_users <= {entry.user for entry in asked}:
         wrong.append("an answer claims the candidate, whose server was never asked by that user")
+    if phase != "promoted" and seen.tally.promoted:
+        wrong.append(f"{seen.tally.promoted} answers of arm stable were the candidate's, without a promotion")
     late = [entry for entry in asked if entry.at > seen.ended_seen_at + LEASE_SECONDS]
     if phase == "rolled_back" and late:
         wrong.append(f"{len(late)} users reached the candidate more than a lease after the rollback")
-    return Run(swap, seed, phase, reason, pairs, seen.tally.asked, len(asked), seen.seconds, tuple(wrong))
+    served = sum(entry.at <= seen.ended_seen_at for entry in asked)
+    return Run(swap, seed, phase, reason, pairs, seen.tally.asked, served, seen.seconds, tuple(wrong))
 
 
 def replay(swap: Swap, seed: int, place: Path) -> Run:
@@ -142,6 +145,7 @@ async def _until_ended(swap: Swap, gateway: Gateway, application: Application) -
         while monotonic() < until and rollout.get("phase") not in ("promoted", "rolled_back"):
             await asyncio.wait([asking], timeout=0.1)
             rollout = await asyncio.to_thread(gateway.rollout, ENDPOINT)
+
         ended = monotonic()
         await asyncio.wait([asking], timeout=AFTER_SECONDS if rollout.get("phase") == "rolled_back" else 1.0)
         application.stop.set()

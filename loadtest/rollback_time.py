@@ -22,7 +22,8 @@ from loadtest.processes import Gateway, Processes, ReplayServer, free_port, star
 from loadtest.recordings import load
 
 TRIALS: Final = 50
-IN_FLIGHT: Final = 8
+IN_FLIGHT: Final = 32
+RATE: Final = 400.0
 ENDPOINT: Final = "chat"
 GOAL_MS: Final = 250.0
 QUIET_SECONDS: Final = 0.6
@@ -123,6 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             load(recorded["lumen-2"], "lumen-2"),
             seed=1,
             in_flight=IN_FLIGHT,
+            rate=RATE,
         )
         trials = asyncio.run(measure(gateway, candidate, application, given.trials))
     print(table(trials))

@@ -22,7 +22,7 @@ P  `carrying`    carrying a transition out, in the one order that can be interru
 P  `watching`    what the controller last saw of an endpoint
 P  `errors`      the error tree of this package
 S  `store`       the rollout's state in Redis: fenced transitions, leases, audit
-S  `store_memory`  its in-memory twin, for tests
+P  `store_memory`  its in-memory twin, for tests
 S  `journal`     the local file that a rollback survives in when Redis does not
 S  `controller`  the loop: read, decide, commit, notify
 """

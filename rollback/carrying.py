@@ -73,7 +73,7 @@ class Local(Protocol):
         """Remember what Redis says of an endpoint; may raise `JournalFailed`."""
 
     async def applied(self, change: Change) -> None:
-        """A transition is in Redis: remember it, tell the workers and whoever listens. May raise `JournalFailed`."""
+        """A transition is in Redis: tell the workers and whoever listens, and remember it. Never raises."""
 
     def held(self, rollout: Rollout) -> None:
         """The reason for holding has changed, without a transition."""

@@ -4,7 +4,7 @@ It remembers a few seconds of counts, so that a burst is seen at small traffic t
 served without evidence. Nothing here is state: a new controller begins with an empty one and is right within seconds.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -29,7 +29,6 @@ class Watched:
     counts: Mapping[str, int] = field(default_factory=dict)
     fault: str = ""
     _samples: deque[tuple[float, Mapping[str, int]]] = field(default_factory=deque)
-    _dropped: dict[str, dict[str, int]] = field(default_factory=dict)
     _of: tuple[str, int] = ("", 0)
     _cells_seen: int = -1
     _served_then: int = 0
@@ -44,23 +43,12 @@ class Watched:
         candidate, served = now.get("candidate", 0) - then.get("candidate", 0), _served(now) - _served(then)
         return candidate / served if served > 0 else 0.0
 
-    @property
-    def dropped(self) -> Mapping[str, int]:
-        """Exchanges that were not compared, by reason, over all rollouts that this process has judged."""
-        total: Counter[str] = Counter()
-        for reasons in self._dropped.values():
-            total.update(reasons)
-        return total
-
     def facts(self, rollout: Rollout, cells: Mapping[str, int], counts: Mapping[str, int], now: float) -> Facts:
         """The facts of this tick, with what has changed since earlier ones."""
         if self._of != (rollout.id, rollout.epoch):
             self._samples.clear()
             self._of, self._cells_seen, self._blind_since = (rollout.id, rollout.epoch), -1, None
         self.counts = counts
-        self._dropped[rollout.id] = {
-            name.partition(".")[2]: count for name, count in counts.items() if name.startswith(("shed.", "lost."))
-        }
         self._samples.append((now, counts))
         while len(self._samples) > 1 and self._samples[1][0] <= now - BURST_WINDOW_SECONDS:
             self._samples.popleft()

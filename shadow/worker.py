@@ -8,7 +8,6 @@ Counters go to the store every `FLUSH_SECONDS` and once more at the end; while t
 """
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -101,7 +100,7 @@ class ShadowWorker:
         self._queue, self._queued = anyio.create_memory_object_stream[Job](MAX_QUEUED)
         self._flushing = anyio.Lock()
         self._store_up = True
-        self.dropped: Counter[str] = Counter()
+        self.malformed_frames = 0
         self.received = 0
         self.compared = 0
 
@@ -138,7 +137,7 @@ class ShadowWorker:
                     self.take(exchange)
                     await checkpoint()
         except MalformedFrame as error:
-            self.dropped["malformed_frame"] += 1
+            self.malformed_frames += 1
             logger.warning("a data worker's connection is dropped: %s", error)
         finally:
             self._connections -= 1
@@ -279,12 +278,10 @@ class ShadowWorker:
         """Stopped by our own bounds: the key may vote with another request."""
         for member in job.members:
             self._recent.release(job.home, member)
-        self.dropped[reason] += 1
         self._pending.count(job.home, "shed")
         self._pending.count(job.home, f"shed.{reason}")
 
     def _lose(self, home: Home, reason: str) -> None:
-        self.dropped[reason] += 1
         self._pending.count(home, f"lost.{reason}")
 
     # ── flushing ──────────────────────────────────────────────────────────────────────────────────────────────────────

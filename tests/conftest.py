@@ -51,7 +51,6 @@ def processes() -> Iterator[Processes]:
 @pytest.fixture
 def make_gateway(processes: Processes) -> Iterator[MakeGateway]:
     """Describes a gateway on free ports, to be started: `old` and `new` are ports of its models, `more` is YAML."""
-
     made: list[Gateway] = []
 
     def make(*, old: int = 9, new: int = 9, more: str = "") -> Gateway:

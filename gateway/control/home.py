@@ -90,7 +90,7 @@ class Home:
             await self._write()
 
     async def applied(self, change: Change) -> None:
-        """See `Local.applied`."""
+        """See `Local.applied`. A journal that fails does not undo what Redis has."""
         after = change.after
         self.route(after.endpoint, change.generation, after, change.granted_at, change.lease_ms)
         if after.phase is Phase.ROLLED_BACK:
@@ -107,9 +107,12 @@ class Home:
             after.reason,
         )
         self._alerts.transition(change.before, after)
-        if change.generation is not None:
-            await self._note(GenerationNoted(endpoint=after.endpoint, generation=change.generation))
-        await self._note(_seen(after.endpoint, after))
+        try:
+            if change.generation is not None:
+                await self._note(GenerationNoted(endpoint=after.endpoint, generation=change.generation))
+            await self._note(_seen(after.endpoint, after))
+        except JournalFailed as error:  # Redis has it; the line is kept, and tried again at the next tick
+            logger.error("%s", error)  # noqa: TRY400  # the message is the cause
 
     def route(
         self, endpoint: str, generation: Generation | None, after: Rollout, granted_at: float, lease_ms: int

@@ -89,6 +89,7 @@ class Server(uvicorn.Server):
                 lifespan="off",
                 access_log=False,
                 log_config=None,
+                log_level="warning",
                 server_header=False,
                 timeout_keep_alive=15,
                 timeout_graceful_shutdown=STREAMS_END_SECONDS,

@@ -48,6 +48,11 @@ class Server:
         """How many clients are connected."""
         return len(self._state.connections)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a client is connected or a request is being served."""
+        return bool(self._state.connections or self._state.tasks)
+
     async def start(self, listener: socket.socket) -> None:
         """Begin to accept."""
         loop = asyncio.get_running_loop()
@@ -58,18 +63,19 @@ class Server:
 
     async def drain(self, seconds: float) -> bool:
         """Accept no more, let answers end, cut what is left after `seconds`. True where nothing had to be cut."""
-        assert self._server is not None
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
         for connection in list(self._state.connections):
             connection.shutdown()
-        clean = await self._emptied_within(seconds)
+        if await self._emptied_within(seconds):
+            return True
         for connection in list(self._state.connections):
             connection.transport.abort()  # which cancels the task that serves it, as when a client leaves
         await self._emptied_within(CUT_SECONDS)
-        return clean
+        return False
 
     async def _emptied_within(self, seconds: float) -> bool:
         with anyio.move_on_after(seconds):
-            while self._state.connections or self._state.tasks:  # noqa: ASYNC110 - uvicorn's sets tell nobody
+            while self.is_busy:  # noqa: ASYNC110 - uvicorn's sets tell nobody
                 await anyio.sleep(0.02)
-        return not self._state.connections and not self._state.tasks
+        return not self.is_busy

@@ -48,16 +48,19 @@ async def serve(
 ) -> None:
     """Serve the data plane on `listener` until `stop`, then drain."""
     worker = _Worker(config, runtime, index)
-    async with anyio.create_task_group() as tasks:
-        worker.start(tasks)
-        await worker.server.start(listener)
-        worker.health.serving = True
-        _settle_garbage()
-        ready()
-        await stop.wait()
-        await worker.stop(config.limits.drain_seconds)
-        tasks.cancel_scope.cancel()
-    await worker.close()
+    try:
+        async with anyio.create_task_group() as tasks:
+            worker.start(tasks)
+            await worker.server.start(listener)
+            worker.health.serving = True
+            _settle_garbage()
+            ready()
+            await stop.wait()
+            await worker.stop(config.limits.drain_seconds)
+            tasks.cancel_scope.cancel()
+    finally:
+        with anyio.CancelScope(shield=True), anyio.move_on_after(LAST_FLUSH_SECONDS):
+            await worker.close()
 
 
 class _Worker:
@@ -149,7 +152,8 @@ class _Worker:
         await self.handover.drain(LAST_FLUSH_SECONDS)
 
     async def close(self) -> None:
-        """Give everything back."""
+        """Give everything back, whatever state it is in."""
+        await self.server.drain(0)
         self.asker.close()
         await self.redis.aclose()
 

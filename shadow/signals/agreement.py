@@ -6,9 +6,10 @@
 4. text: content words of both, without the question's own words, numbers weighing double, over the geometric mean of
    the two sizes. Words are compared by their first five letters, which stands in for a stemmer.
 
-A plain count of content words did as well as an idf table (area under the curve .845 against .836 on human-judged pairs
-of open questions), so there is no table to ship or to age. Agreement is only ever judged *against stable's agreement
-with itself* on the same request; alone it says little.
+On human-judged pairs of open questions a plain count of words has an area under the curve of .830, an idf table made
+from those very answers .836, and stems instead of the table .843; so there is no table to ship or to age. With the
+numbers' weights it is .848, all chosen on that one set. Agreement is only ever judged *against stable's agreement with
+itself* on the same request; alone it says little.
 
 Not here: meaning beyond words (a judge model), and languages without spaces beyond pairs of characters.
 """

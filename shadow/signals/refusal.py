@@ -2,8 +2,8 @@
 
 Providers say it plainly where they say it at all, so that is read first. In text, declining is a pattern of the first
 sentences, weighed against signs of an answer after them: an apology may be sympathy, and "As an AI …, however …" is
-mostly an answer. The weights are few and rounded; they were set on labelled answers of two sources with very different
-labels (`docs/adr/0013-refusal.md`), not on any model swap that the project is judged by.
+mostly an answer. The weights are few and rounded. They were fitted on labelled answers of two sources, on no recorded
+model swap; how well they carry to a third source is not known (docs/adr/0008-what-a-refusal-is.md has the figures).
 
 Unwilling and unable are told apart (`Kind`), because they are different faults. What a *user* feels is the same: the
 answer opens by saying that the request will not be done. So the reading counts unwilling, blocked, unable, and partial

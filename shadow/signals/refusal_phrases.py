@@ -121,7 +121,7 @@ OFFERS: Final = _pattern(
 UNABLE: Final = _pattern(
     r"\b(?:i|we)\b[^.!?\n]{0,25}?\b(?:do(?: no|n')t (?:actually )?|lack |can(?:no|')t|can not|(?:am|'m) (?:not able|",
     r"unable)|was unable|have no)\b[^.!?\n]{0,25}?\b(?:have (?:\w+ ){0,3}?(?:access|context|information|data|details?|",
-    r"knowledge|ability|capability|capacity|records?|lyrics|text|database|insight|rights?|background|means)|",
+    r"knowledge|ability|capability|capacity|records?|insight|means)|",
     r"(?:enough|sufficient|full|additional) (?:\w+ ){0,2}?(?:context|information|details?|data)|access|browse|see|",
     r"view|open|hear|play|look up|search|determine|verify|identify|provide|definitively|reproduce|generate|write|",
     r"create|recommend|list|give)\b",
@@ -131,7 +131,7 @@ UNABLE: Final = _pattern(
 WITHHOLDS: Final = _pattern(
     r"\bi (?:do not|don't|can(?:no|')t) (?:\w+ ){0,2}?(?:have|hold|share|experience|know|express|speak|write|do)\b",
     r"[^.!?\n]{0,40}?\b(?:opinions?|beliefs?|views?|feelings?|emotions?|experiences?|thoughts?|preferences?|stance|",
-    r"answer|prediction|wisdom|identity|lyrics|code|languages?|exercises|problems)\b",
+    r"answer|prediction)\b",
 )
 """The speaker keeps an opinion, or itself, out of it."""
 

@@ -21,7 +21,9 @@ def run(command: list[str | Path], cwd: Path | None = None) -> str:
     clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode:
-        raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
+        error = subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
+        error.add_note(f"{done.stdout[-5_000:]}\n{done.stderr[-5_000:]}")
+        raise error
     return done.stdout
 
 
@@ -52,7 +54,7 @@ class Installation:
         """Install more. Skips where no index can be reached, but fails in CI."""
         command: list[str | Path] = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", self.python]
         try:
-            run([*command, "--only-binary", ":all:", *what])
+            run([*command, "--compile-bytecode", "--only-binary", ":all:", *what])
         except subprocess.CalledProcessError as error:
             if os.environ.get("CI") != "true" and any(words in error.stderr for words in _UNREACHABLE):
                 pytest.skip(f"no package index can be reached: {error.stderr.splitlines()[0]}")

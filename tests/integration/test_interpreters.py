@@ -34,9 +34,9 @@ def test_an_interpreter_installs_serves_and_computes_the_same(
 
     gateway = make_gateway()
     gateway.processes.start("gateway", [str(made.driftgate), "serve", "-c", str(gateway.config)])
-    gateway.wait_ready()
+    gateway.wait_ready(seconds=60)
     assert gateway.processes.stop("gateway") == 0
 
     made.add("pytest", "pytest-timeout", "hypothesis", "--constraints", ROOT / "requirements-dev.lock")
-    database = f"--basetemp={tmp_path / 'base'}"
-    run([made.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", database, *PURE], cwd=ROOT)
+    base = gateway.processes.place / "base"  # short: tests put unix sockets there
+    run([made.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={base}", *PURE], cwd=ROOT)

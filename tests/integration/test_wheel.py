@@ -72,7 +72,7 @@ def test_the_installed_command_serves_and_ends_cleanly(
     gateway = make_gateway()
     assert "ok" in run([installed.driftgate, "check", gateway.config], cwd=tmp_path).lower()
     process = gateway.processes.start("gateway", [str(installed.driftgate), "serve", "-c", str(gateway.config)])
-    gateway.wait_ready()
+    gateway.wait_ready(seconds=60)
     children = descendants(process.pid)
     assert len(children) >= 4, "embedded server, control, shadow, data"
     assert gateway.processes.stop("gateway") == 0

@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
+from gateway.control.rolling import Durability
 from rollback.journal import read_journal
 from tests.gateway.control.gateways import Gateway, own_redis, running
 
@@ -235,3 +236,20 @@ async def _phase(gateway: Gateway) -> str | None:
         return None
     phase: str = shown["rollout"]["phase"]
     return phase
+
+
+@pytest.mark.parametrize(
+    ("journal", "redis", "pending", "state"),
+    [
+        ("synced", "committed", (), "durable"),
+        ("synced", "committed", ("data-0",), "pending"),
+        ("synced", "unreachable: gone", (), "pending"),
+        ("failed: disk full", "committed", (), "pending"),
+        ("failed: disk full", "unreachable: gone", (), "failed"),
+    ],
+)
+def test_durable_is_said_only_when_it_is_everywhere(
+    journal: str, redis: str, pending: tuple[str, ...], state: str
+) -> None:
+    """Kept in one place it is pending; kept in none it has failed, however many workers know."""
+    assert Durability(journal=journal, redis=redis, acknowledged=1, pending=pending).state == state
