@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from routing.bucketing import Purpose, fraction
+from routing.bucketing import WEIGHT_SCALE, Purpose, fraction
 from shadow.answer import Json
 from shadow.exchange import Api, Exchange, Outcome
 from shadow.wire.tolerant import items, mapping, text
@@ -74,6 +74,8 @@ def _excluded(exchange: Exchange) -> str:
         return "pinned"
     if exchange.api not in _MIRRORED_APIS:
         return "api"
+    if exchange.outcome is Outcome.FAILED and exchange.weight_bps in (0, WEIGHT_SCALE):
+        return ""  # errors are compared in pairs here: would the other arm have failed too?
     if exchange.outcome in _NEVER:
         return _NEVER[exchange.outcome]
     return "" if exchange.complete else "incomplete"

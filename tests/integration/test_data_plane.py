@@ -179,6 +179,7 @@ async def test_a_grant_in_redis_reaches_the_worker_and_its_end_too(
     async with gateway(redis_server.url, *models) as running:
         await running.until_ready()
         assert await running.arm() == "stable"
+        await running.redis.set(KEYS.rollout, json.dumps({"revision": GRANT.revision, "version": 1}))
         await running.redis.set(KEYS.grant, json.dumps(_plain(GRANT)), px=60_000)
         await running.redis.publish(exposure_channel("dg"), "chat")
         await running.until_arm("candidate", 0.8)

@@ -41,7 +41,7 @@ def test_a_fallback_is_a_pair_that_needs_no_mirror() -> None:
         ({"pinned": True}, "pinned"),
         ({"api": Api.EMBEDDINGS}, "api"),
         ({"outcome": Outcome.REJECTED}, "rejected"),
-        ({"outcome": Outcome.FAILED}, "failed"),
+        ({"outcome": Outcome.FAILED, "weight_bps": 500}, "failed"),
         ({"outcome": Outcome.CANCELLED}, "cancelled"),
         ({"complete": False}, "incomplete"),
         ({"request": {"messages": [], "store": True}}, "stateful"),
@@ -50,6 +50,13 @@ def test_a_fallback_is_a_pair_that_needs_no_mirror() -> None:
 def test_what_is_never_mirrored_says_why(fields: dict[str, object], reason: str) -> None:
     """So that nothing is lost silently."""
     assert chosen(**fields) == Choice(MirrorKind.NONE, reason)  # type: ignore[arg-type]  # fields of all types
+
+
+@pytest.mark.parametrize("weight_bps", [0, 10_000])
+def test_a_failure_is_mirrored_where_errors_are_compared_in_pairs(weight_bps: int) -> None:
+    """Else a candidate that fails just where stable does would look worse than stable, or a broken stream unheard."""
+    kind = chosen(outcome=Outcome.FAILED, complete=False, weight_bps=weight_bps)
+    assert kind == Choice(MirrorKind.PAIR)
 
 
 def test_what_was_not_sampled_is_not_lost() -> None:

@@ -134,15 +134,22 @@ async def test_a_dead_candidate_is_seen_in_the_shadow(tmp_path: Path) -> None:
         assert run.cells["n/refusal/*/0/paired/candidate/refused"] == run.cells["p/errors/*/0/20"] > 0
 
 
+async def test_what_fails_on_both_arms_is_no_drift(tmp_path: Path) -> None:
+    """Stable failed its user and the candidate fails the mirror: no difference."""
+    async with running(tmp_path, new=fails("refused")) as run:
+        await run.send(exchange("a", outcome=Outcome.FAILED, status=503, complete=False))
+        await run.until(lambda: run.cells.get("p/errors/*/0/0") == 1)
+
+
 async def test_what_is_not_mirrored_is_counted_by_reason(tmp_path: Path) -> None:
     """Unless it was only not sampled."""
     stored = b'{"messages": [], "store": true}'
     async with running(tmp_path) as run:
         await run.send(
-            exchange("a", outcome=Outcome.FAILED), exchange("b", complete=False), exchange("c", request_body=stored)
+            exchange("a", outcome=Outcome.CANCELLED), exchange("b", complete=False), exchange("c", request_body=stored)
         )
         await run.until(lambda: sum(run.counts.values()) == 3)
-        assert run.counts == {"lost.failed": 1, "lost.incomplete": 1, "lost.stateful": 1}
+        assert run.counts == {"lost.cancelled": 1, "lost.incomplete": 1, "lost.stateful": 1}
 
 
 async def test_a_budget_of_tokens_sheds_and_the_key_keeps_its_vote(tmp_path: Path) -> None:
