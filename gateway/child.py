@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from gateway.runtime import Runtime
 ORPHAN_SECONDS: Final = 1.0
 """What an orphan may take to end in order; then a new gateway may want its port and its files."""
 _ORPHANED: Final = 70
+DEBUG_VARIABLE: Final = "DRIFTGATE_DEBUG"
+"""Set, an error that ends a child shows its traceback; without, one that always fails does not fill the log with it."""
 
 log = logging.getLogger("driftgate.child")
 
@@ -53,9 +56,14 @@ def main(arguments: list[str]) -> int:
     bind_to_parent(call.parent)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its URLs may carry what an operator's webhook must not show
-    config = load_resolved((call.run_dir / "config.json").read_bytes())
-    runtime = runtime_of(config, call.run_dir, call.state_dir)
-    anyio.run(_run, call, config, runtime, backend_options={"use_uvloop": True})
+    try:
+        config = load_resolved((call.run_dir / "config.json").read_bytes())
+        runtime = runtime_of(config, call.run_dir, call.state_dir)
+        anyio.run(_run, call, config, runtime, backend_options={"use_uvloop": True})
+    except Exception as error:  # the outermost edge: it is started again, and may fail again and again
+        shown = error if os.environ.get(DEBUG_VARIABLE) else None
+        log.critical("%s fails: %s; %s=1 shows more", call.role, _causes(error), DEBUG_VARIABLE, exc_info=shown)
+        return 1
     return 0
 
 
@@ -68,6 +76,15 @@ def runtime_of(config: Config, run_dir: Path, state_dir: Path) -> Runtime:
         redis_url=valkey.url_of(run_dir) if embedded else config.redis.url,
         redis_prefix=config.redis.prefix,
     )
+
+
+def _causes(error: BaseException) -> str:
+    """What went wrong and where, on one line, for each error of a group."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(_causes(inner) for inner in error.exceptions)
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
 
 
 async def _run(call: Call, config: Config, runtime: Runtime) -> None:

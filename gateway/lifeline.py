@@ -25,7 +25,12 @@ def bind_to_parent(parent_pid: int, signal_number: signal.Signals = signal.SIGTE
 
 def through(command: Sequence[str]) -> list[str]:
     """The command that runs `command` bound to this process."""
-    return [sys.executable, "-m", "gateway.lifeline", str(os.getpid()), *command]
+    return [*python("gateway.lifeline"), str(os.getpid()), *command]
+
+
+def python(module: str) -> list[str]:
+    """The command that runs a module of ours. `-P`: a `redis.py` in the operator's directory is not imported."""
+    return [sys.executable, "-P", "-m", module]
 
 
 if __name__ == "__main__":

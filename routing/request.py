@@ -67,24 +67,20 @@ def read(body: bytes) -> RoutingFields:
         raise _explained(error) from error
 
 
-def with_model(body: bytes, name: str) -> bytes:
+def with_model(body: bytes, name: str, span: tuple[int, int] | None = None) -> bytes:
     """The body with the value of its top-level `model` replaced by `name`, every other byte as it was.
 
-    `body` was accepted by `read`. Raises `MalformedRequest` where `model` stands there twice: which of the two a server
-    reads is its own affair, so nobody may route by one and run the other.
+    `span` is what `model_span` said of this body, where the caller has asked already. Raises as `model_span` does.
     """
-    start, end = _model_span(body)
+    start, end = span or model_span(body)
     return b"".join((body[:start], msgspec.json.encode(name), body[end:]))
 
 
-def check_single_model(body: bytes) -> None:
-    """Raise `MalformedRequest` where the top-level `model` stands twice."""
-    if body.count(_MODEL_KEY) != 1 or _ESCAPED_LETTER in body:
-        _model_span(body)
+def model_span(body: bytes) -> tuple[int, int]:
+    """Where the top-level `model` value stands, quotes included, in a body that `read` has accepted.
 
-
-def _model_span(body: bytes) -> tuple[int, int]:
-    """Where the top-level `model` value stands, quotes included.
+    Raises `MalformedRequest` where `model` stands there twice: which of the two a server reads is its own affair, so
+    nobody may route by one and run the other.
 
     The body decoded with a top-level `model`. So if those bytes occur once, and no letter is written as an escape, the
     one occurrence is that key: no walk over the document is needed.
@@ -93,10 +89,10 @@ def _model_span(body: bytes) -> tuple[int, int]:
         found = _MODEL_VALUE.search(body)
         if found is not None:
             return found.span(1)
-    return _model_span_by_walking(body)
+    return _span_by_walking(body)
 
 
-def _model_span_by_walking(body: bytes) -> tuple[int, int]:
+def _span_by_walking(body: bytes) -> tuple[int, int]:
     """The same, by walking over all strings and brackets; right for any valid JSON."""
     spans: list[tuple[int, int]] = []
     depth, position = 0, 0

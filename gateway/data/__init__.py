@@ -10,8 +10,10 @@ P  `tally`       the worker's own counters and histograms, for /metrics
 S  `draft`       what is noted of one request while it is served
 S  `proxy`       assign, forward, fall back, relay
 S  `app`         the ASGI application: auth, parsing, and the small routes
+S  `cycle`       one request and its answer on a connection, head and first bytes in one write
 S  `protocol`    uvicorn's HTTP protocol plus limits, deadlines, and word of clients that leave
 S  `server`      listening, and draining at the end
+S  `record`      what becomes of a finished request
 S  `handover`    finished exchanges to the shadow worker, never waiting
 S  `counts`      request counts to Redis, each batch once
 S  `worker`      the role's main function

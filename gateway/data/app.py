@@ -28,7 +28,7 @@ from routing.arms import Arm
 from routing.assignment import Assignment, assign
 from routing.errors import MalformedRequest
 from routing.exposure import Route
-from routing.request import check_single_model, read
+from routing.request import model_span, read
 from shadow.exchange import Api, Outcome
 
 Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -118,13 +118,13 @@ class App:
         body = await self._body(incoming, receive)
         try:
             fields = read(body)
-            check_single_model(body)
+            span = model_span(body)
         except MalformedRequest as error:
             raise ApiError(400, error.code, error.message, param=error.param) from error
         route = self._table.get(fields.model)
         if route is None or not caller.may_ask(fields.model):
             raise unknown_model(fields.model)
-        asked = Keyed(incoming, body, fields, caller, request_id)
+        asked = Keyed(incoming, body, fields, span, caller, request_id)
         endpoint = self._endpoints[fields.model]
         sticky = sticky_key(endpoint, asked)
         assignment = _assign(route, api, sticky or request_id, asked, started_at)
@@ -153,6 +153,10 @@ class App:
             await self._proxy.serve(draft, send, link.abort)
         except UpstreamFailure as error:
             draft.status = (answer := upstream_error(error.kind)).status
+            await _send_error(send, answer, draft.api, draft.asked.request_id, draft)
+        except MalformedRequest as error:
+            draft.outcome, draft.status = Outcome.REJECTED, 400
+            answer = ApiError(400, error.code, error.message, param=error.param)
             await _send_error(send, answer, draft.api, draft.asked.request_id, draft)
         except CancelledError:
             if not link.has_left():

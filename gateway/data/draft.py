@@ -101,7 +101,7 @@ def exchange_of(draft: Draft, now: float) -> Exchange:
         failure=draft.failure,
         status=draft.status,
         path=asked.incoming.path,
-        headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in asked.incoming.passed),
+        headers=tuple([(str(name, "latin-1"), str(value, "latin-1")) for name, value in asked.incoming.passed]),
         request_body=asked.body,
         answer_body=answer or b"",
         complete=answer is not None and draft.outcome is not Outcome.CANCELLED and not draft.broke,

@@ -1,4 +1,4 @@
-"""What a request's headers say, read in one pass.
+"""What a request's headers say, read once.
 
 Ambiguity is refused here (RFC 9112 §3.2): a request with no Host, or two, is a 400, since the servers behind a gateway
 might each believe another one.
@@ -8,9 +8,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.data.api import ApiError
-from gateway.upstream.headers import DROPPED_FROM_REQUEST, OURS, RawHeaders, end_to_end
+from gateway.upstream.headers import OURS, REQUEST, RawHeaders, end_to_end
 
-_PLAIN_CONNECTION: Final = frozenset({b"keep-alive", b"close"})
+_NOTED: Final = {
+    b"host": "host",
+    b"authorization": "authorization",
+    b"x-api-key": "api_key",
+    b"api-key": "api_key",
+    b"content-length": "content_length",
+    b"content-encoding": "content_encoding",
+}
 
 
 @dataclass(slots=True)
@@ -45,38 +52,23 @@ class Incoming:
 
 def read_incoming(method: str, path: str, query: bytes, headers: RawHeaders, *, http_version: str) -> Incoming:
     """The head of a request; raises `ApiError` where it is ambiguous."""
-    incoming = Incoming(method, path, query)
-    passed = incoming.passed
+    incoming = Incoming(method, path, query, passed=end_to_end(headers, REQUEST))
     hosts = 0
-    needs_filter = False
-    for item in headers:
-        name = item[0]
-        if name in DROPPED_FROM_REQUEST:
-            if name == b"host":
+    for name, value in headers:
+        match _NOTED.get(name):
+            case None:
+                if name.startswith(OURS):
+                    incoming.own[name[len(OURS) :]] = value
+            case "host":
                 hosts += 1
-            elif name == b"connection" and item[1].lower() not in _PLAIN_CONNECTION:
-                needs_filter = True
-            else:
-                _note(incoming, name, item[1])
-        elif name.startswith(OURS):
-            incoming.own[name[len(OURS) :]] = item[1]
-        else:
-            if b"_" in name:
-                needs_filter = True
-            elif name == b"content-encoding":
-                incoming.content_encoding = item[1].lower()
-            passed.append(item)
+            case "authorization":
+                incoming.authorization = value
+            case "api_key":
+                incoming.api_key = value
+            case "content_length":
+                incoming.content_length = int(value)
+            case "content_encoding":
+                incoming.content_encoding = value.lower()
     if hosts > 1 or (hosts == 0 and http_version != "1.0"):
         raise ApiError(400, "invalid_host", "A request must carry exactly one Host header.")
-    if needs_filter:
-        incoming.passed = end_to_end(headers, DROPPED_FROM_REQUEST)
     return incoming
-
-
-def _note(incoming: Incoming, name: bytes, value: bytes) -> None:
-    if name == b"authorization":
-        incoming.authorization = value
-    elif name in (b"x-api-key", b"api-key"):
-        incoming.api_key = value
-    elif name == b"content-length":
-        incoming.content_length = int(value)

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from gateway.data.api import ApiError
 from gateway.data.app import LINK
+from gateway.data.cycle import Cycle
 from gateway.upstream.timer import NEVER, LazyTimer
 from shadow.exchange import Api
 
@@ -111,11 +113,45 @@ class DataProtocol(HttpToolsProtocol):
         self._in_head, self._head_bytes, self._unwanted_bytes = True, 0, 0
         self._timer.until(monotonic() + self._limits.head_seconds)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header field."""
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
     def on_headers_complete(self) -> None:
-        """The head is complete."""
-        self._in_head, self._in_body, self._asked = False, True, True
+        """The head is complete: serve the request, or queue it behind the one that is being served."""
+        self._in_head, self._in_body = False, True
         self._timer.until(monotonic() + self._limits.body_progress_seconds)
-        super().on_headers_complete()
+        version = self.parser.get_http_version()
+        path, query = _split(self.url)
+        scope = self.scope
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["path"] = path
+        scope["raw_path"] = path.encode()
+        scope["query_string"] = query
+        previous = self.cycle if self._asked else None
+        self._asked = True
+        self.cycle = Cycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=[],
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if previous is None or previous.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         """A piece of the request's body."""
@@ -155,3 +191,12 @@ class DataProtocol(HttpToolsProtocol):
         head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
         self.transport.write(STATUS_LINE[status] + head + body)
         self.transport.close()
+
+
+def _split(url: bytes) -> tuple[str, bytes]:
+    """Path and query of a request target. Escapes stay: no route has any, and an escaped slash is not a slash."""
+    if not url.startswith(b"/"):
+        parsed = httptools.parse_url(url)
+        return (parsed.path or b"/").decode("latin-1"), parsed.query or b""
+    path, _, query = url.partition(b"?")
+    return path.decode("latin-1"), query.partition(b"#")[0]

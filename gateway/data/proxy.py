@@ -27,8 +27,9 @@ from gateway.upstream.asking import Asker
 from gateway.upstream.client import Stream
 from gateway.upstream.connection import Deadlines
 from gateway.upstream.errors import UpstreamFailure
-from gateway.upstream.headers import DROPPED_FROM_ANSWER, OURS, RawHeaders, end_to_end
+from gateway.upstream.headers import ANSWER, RawHeaders, end_to_end
 from routing.arms import Arm
+from routing.errors import MalformedRequest
 from shadow.exchange import Outcome
 
 Send: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -38,6 +39,7 @@ _EVENT_STREAM: Final = b"text/event-stream"
 _FIRST_REDIRECT: Final = 300
 _FIRST_REJECTION: Final = 400
 _FIRST_SERVER_ERROR: Final = 500
+_REJECTED_CLASS: Final = 4
 _NO_STATUS_CLASS: Final = 5
 """No answer is as bad as a server's error."""
 
@@ -68,7 +70,10 @@ class Proxy:
         self._first_bytes = first_bytes
 
     async def serve(self, draft: Draft, send: Send, abort: Callable[[], None]) -> None:
-        """Answer the request; raises `UpstreamFailure` where stable gave no answer and nothing was sent yet."""
+        """Answer the request; raises where stable gave no answer and nothing was sent yet.
+
+        `UpstreamFailure`, or `MalformedRequest` where stable is a variant and cannot write the body anew.
+        """
         opened = await self._open(draft)
         try:
             await self._relay(draft, opened, send, abort)
@@ -118,6 +123,8 @@ class Proxy:
             stream = await self._ask(draft, grant.candidate, deadlines)
         except UpstreamFailure as error:
             return Refused(error.kind, _NO_STATUS_CLASS)
+        except MalformedRequest:
+            return Refused("unwritable", _REJECTED_CLASS)  # a body that this variant's prompt does not fit into
         taken = False
         try:
             answer = await self._examine(stream)
@@ -159,6 +166,7 @@ class Proxy:
             incoming.passed,
             draft.asked.body,
             model=draft.asked.fields.model,
+            span=draft.asked.model_span,
             query=incoming.query,
         )
         draft.attempt_at = monotonic()
@@ -175,8 +183,7 @@ class Proxy:
         try:
             while True:
                 draft.tee(chunk)
-                if ended or chunk:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": not ended})
+                await send({"type": "http.response.body", "body": chunk, "more_body": not ended})
                 if ended:
                     break
                 chunk = await stream.read()
@@ -208,19 +215,19 @@ class Proxy:
 
 def answer_headers(draft: Draft, upstream: RawHeaders) -> RawHeaders:
     """The upstream's end-to-end headers and our own."""
-    headers = end_to_end(upstream, DROPPED_FROM_ANSWER)
+    headers = end_to_end(upstream, ANSWER)
     request_id = draft.asked.request_id.encode()
     if not any(name == b"x-request-id" for name, _ in headers):
         headers.append((b"x-request-id", request_id))
     headers += [
-        (OURS + b"endpoint", draft.route.endpoint.encode()),
-        (OURS + b"arm", draft.answered.value.encode()),
-        (OURS + b"request-id", request_id),
+        (b"x-driftgate-endpoint", draft.route.endpoint.encode()),
+        (b"x-driftgate-arm", b"stable" if draft.answered is Arm.STABLE else b"candidate"),
+        (b"x-driftgate-request-id", request_id),
     ]
     if draft.assignment.grant is not None:
-        headers.append((OURS + b"rollout", draft.assignment.grant.rollout.encode()))
+        headers.append((b"x-driftgate-rollout", draft.assignment.grant.rollout.encode()))
     if draft.fallback:
-        headers.append((OURS + b"fallback", draft.fallback.encode()))
+        headers.append((b"x-driftgate-fallback", draft.fallback.encode()))
     return headers
 
 

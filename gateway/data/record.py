@@ -6,6 +6,7 @@ from gateway.data.counts import Counts, counted
 from gateway.data.draft import Draft
 from gateway.data.handover import HandOver
 from gateway.data.tally import DURATION_BOUNDS, FIRST_BYTE_BOUNDS, OVERHEAD_BOUNDS, Tally
+from routing.arms import Arm
 
 
 class Recorder:
@@ -15,6 +16,7 @@ class Recorder:
         self._counts = counts
         self._tally = tally
         self._handover = handover
+        self._meters: dict[tuple[str, str], _Meters] = {}
 
     def finish(self, draft: Draft) -> None:
         """The request is over, however it ended."""
@@ -29,14 +31,27 @@ class Recorder:
         self._counts.add(draft.route.endpoint, grant.rollout, names)
 
     def _measure(self, draft: Draft, now: float) -> None:
-        tally = self._tally
-        endpoint, arm = ("endpoint", draft.route.endpoint), ("arm", draft.answered.value)
-        tally.count("driftgate_requests_total", endpoint, arm, ("outcome", draft.outcome.value))
-        tally.time("driftgate_request_duration_seconds", DURATION_BOUNDS, now - draft.started_at, endpoint, arm)
+        arm = "stable" if draft.answered is Arm.STABLE else "candidate"
+        key = (draft.route.endpoint, arm)
+        meters = self._meters.get(key)
+        if meters is None:
+            meters = self._meters[key] = _Meters(self._tally, *key)
+        meters.outcomes[draft.outcome] += 1
+        meters.duration.add(now - draft.started_at)
         if draft.first_byte_at:
-            seconds = draft.first_byte_at - draft.started_at
-            tally.time("driftgate_time_to_first_byte_seconds", FIRST_BYTE_BOUNDS, seconds, endpoint, arm)
-        if draft.attempt_at and not draft.fallback:
-            tally.time("driftgate_overhead_seconds", OVERHEAD_BOUNDS, draft.attempt_at - draft.started_at, endpoint)
+            meters.first_byte.add(draft.first_byte_at - draft.started_at)
         if draft.fallback:
-            tally.count("driftgate_fallbacks_total", endpoint, ("reason", draft.fallback))
+            self._tally.count("driftgate_fallbacks_total", ("endpoint", key[0]), ("reason", draft.fallback))
+        elif draft.attempt_at:
+            meters.overhead.add(draft.attempt_at - draft.started_at)
+
+
+class _Meters:
+    """The series of one endpoint and arm, looked up once."""
+
+    def __init__(self, tally: Tally, endpoint: str, arm: str) -> None:
+        labels = (("endpoint", endpoint), ("arm", arm))
+        self.outcomes = tally.outcomes("driftgate_requests_total", *labels)
+        self.duration = tally.histogram("driftgate_request_duration_seconds", DURATION_BOUNDS, *labels)
+        self.first_byte = tally.histogram("driftgate_time_to_first_byte_seconds", FIRST_BYTE_BOUNDS, *labels)
+        self.overhead = tally.histogram("driftgate_overhead_seconds", OVERHEAD_BOUNDS, labels[0])

@@ -18,11 +18,12 @@ LONGEST_SLICE_VALUE = 64
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A request in all that keys may be read from."""
+    """A request in all that keys may be read from. `model_span` is where its model's name stands in the body."""
 
     incoming: Incoming
     body: bytes
     fields: RoutingFields
+    model_span: tuple[int, int]
     caller: Caller
     request_id: str
 

@@ -31,28 +31,35 @@ class Histogram:
         self.total += value
 
 
+Labels = tuple[tuple[str, str], ...]
+
+
 class Tally:
-    """All counters of one data worker."""
+    """All counters of one data worker. `outcomes` and `histogram` give the thing itself, for whoever counts often."""
 
     def __init__(self) -> None:
-        self._counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
-        self._histograms: dict[tuple[str, tuple[tuple[str, str], ...]], Histogram] = {}
+        self._counts: Counter[tuple[str, Labels]] = Counter()
+        self._outcomes: dict[tuple[str, Labels], Counter[str]] = {}
+        self._histograms: dict[tuple[str, Labels], Histogram] = {}
 
     def count(self, name: str, *labels: tuple[str, str]) -> None:
         """One more of the series."""
         self._counts[(name, labels)] += 1
 
-    def time(self, name: str, bounds: tuple[float, ...], seconds: float, *labels: tuple[str, str]) -> None:
-        """One observation of a duration."""
-        key = (name, labels)
-        histogram = self._histograms.get(key)
-        if histogram is None:
-            histogram = self._histograms[key] = Histogram(bounds)
-        histogram.add(seconds)
+    def outcomes(self, name: str, *labels: tuple[str, str]) -> Counter[str]:
+        """The counter that is apart by the label `outcome`."""
+        return self._outcomes.setdefault((name, labels), Counter())
+
+    def histogram(self, name: str, bounds: tuple[float, ...], *labels: tuple[str, str]) -> Histogram:
+        """The histogram of the series."""
+        return self._histograms.setdefault((name, labels), Histogram(bounds))
 
     def values(self) -> Mapping[str, float]:
         """Every series with its value now."""
         values = {series(name, **dict(labels)): float(count) for (name, labels), count in self._counts.items()}
+        for (name, labels), outcomes in self._outcomes.items():
+            for outcome, count in outcomes.items():
+                values[series(name, **dict(labels), outcome=str(outcome))] = float(count)
         for (name, labels), histogram in self._histograms.items():
             below = 0
             for bound, count in zip((*map(str, histogram.bounds), "+Inf"), histogram.counts, strict=True):

@@ -1,10 +1,10 @@
 """The demo's processes: started in order, watched, stopped in the opposite order, never outliving the demo.
 
 Each gets its own session, so that Ctrl-C reaches the demo alone, and SIGTERM from the kernel when the demo dies. What a
-child says goes into a file, whose end is shown if the child ends when it should not.
+child says goes into a file, whose end is shown if the child ends when it should not. They do not get the variable that
+would put the gateway's state somewhere else than into the demo's own place.
 """
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -14,12 +14,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from gateway import lifeline
+from gateway.config.load import STATE_DIR_VARIABLE
 from gateway.demo.outcome import DemoFailed
 
 STOP_SECONDS: Final = 15.0
 """Longest wait for a child after SIGTERM; the gateway drains and flushes meanwhile."""
 TAIL_LINES: Final = 15
-_PR_SET_PDEATHSIG: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,13 @@ class Children:
         log = self._place / f"{name}.log"
         with log.open("wb") as errors, self.output(name).open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 - our own modules, no shell
-                command,
+                lifeline.through(command),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
                 pass_fds=pass_fds,
                 start_new_session=True,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - the demo starts its children before it has any thread
+                env={name: value for name, value in os.environ.items() if name != STATE_DIR_VARIABLE},
             )
         child = Child(name, process, log)
         self._running.append(child)
@@ -92,11 +93,3 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _end_with_parent() -> None:
-    """In the child, before it runs: ask the kernel for SIGTERM when the parent dies, and end if it is dead already."""
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if parent == 1:
-        os._exit(1)

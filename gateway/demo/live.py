@@ -15,6 +15,7 @@ from gateway.demo.traffic import Tally
 from routing.bucketing import WEIGHT_SCALE
 
 BAR: Final = 20
+"""Characters of the exposure's bar."""
 _COLOURS: Final = {"promoted": "green", "rolled_back": "red"}
 _WARM: Final = 0.5
 """Burn from which a rollout holds."""
@@ -36,8 +37,7 @@ class Picture:
         failures = f"[red]{tally.failed} failed ({tally.last_failure})[/]" if tally.failed else "none failed"
         parts.append(
             Text.from_markup(
-                f"{self.elapsed:4.0f} s · {self.rate:.0f} answers/s · {tally.ok:,} answered, {failures} · "
-                f"dashboard {self.dashboard}"
+                f"{self.elapsed:.0f} s · {self.rate:.0f} answers/s, {failures} · dashboard {self.dashboard}"
             )
         )
         return Group(*parts)
@@ -63,20 +63,24 @@ def _exposure(rollout: Rollout, colour: str) -> RenderableType:
     line.append(f"{rollout.phase.replace('_', ' '):12}", style=f"bold {colour}")
     line.append(f"{weight:5.0%} ")
     line.append(_bar(weight), style=colour)
-    line.append(f" {stage}  {asked.stable:,} stable · {asked.candidate:,} candidate · {asked.shadowed:,} shadowed")
+    line.append(
+        f" {stage}\n{asked.stable:,} by stable · {asked.candidate:,} by the candidate · {asked.shadowed:,} shadowed"
+    )
     return line
 
 
 def _signals(rollout: Rollout) -> RenderableType:
     table = Table.grid(padding=(0, 2))
+    for _ in range(7):
+        table.add_column(no_wrap=True)
     for signal in worst(rollout.signals):
         style = "red" if signal.verdict == "harm" else "yellow" if signal.burn >= _WARM else "green"
         table.add_row(
             signal.signal,
             signal.source,
-            Text(_bar(signal.burn), style=style),
-            f"{signal.burn:4.0%} burn",
-            "" if signal.estimate is None else f"{signal.estimate:+.3f} (limit {signal.limit or 0.0:+.3f})",
+            Text(_bar(signal.burn, 10), style=style),
+            f"{signal.burn:4.0%}",
+            "" if signal.estimate is None else f"{signal.estimate:+.1%} of {signal.limit or 0.0:+.1%}",
             f"n {signal.n:,}",
             signal.verdict.replace("_", " "),
         )
@@ -93,6 +97,6 @@ def worst(signals: tuple[Signal, ...]) -> tuple[Signal, ...]:
     return tuple(found.values())
 
 
-def _bar(share: float) -> str:
-    full = round(max(0.0, min(1.0, share)) * BAR)
-    return "█" * full + "░" * (BAR - full)
+def _bar(share: float, width: int = BAR) -> str:
+    full = round(max(0.0, min(1.0, share)) * width)
+    return "█" * full + "░" * (width - full)

@@ -40,7 +40,7 @@ class Persona:
 
 STABLE: Final = Persona("lumen-1", {"harmful": 1.0, "advice": 0.02})
 HEALTHY: Final = Persona("lumen-2", {"harmful": 1.0, "advice": 0.02})
-OVERCAUTIOUS: Final = Persona("lumen-2-guarded", {"harmful": 1.0, "advice": 0.88})
+OVERCAUTIOUS: Final = Persona("lumen-2-guarded", {"harmful": 1.0, "advice": 0.9})
 """Declines most harmless advice: about 12 points more refusals over all traffic."""
 
 PERSONAS: Final = {persona.model: persona for persona in (STABLE, HEALTHY, OVERCAUTIOUS)}

@@ -2,7 +2,7 @@
 
 The plan's numbers come from what two shared cores carry: about 100 users a second and endpoint. At margin m a stage of
 weight w shows errors of at most L points harmless after about 3.6/(m·L·w) users without an error: with L = 5 points 480
-at 5 % and three-fold margin, 150 at 25 % and two-fold, 150 at 50 %. Refusals within 4 points take 160 to 300 pairs, and
+at 5 % and three-fold margin, 150 at 25 % and two-fold, 150 at 50 %. Refusals within 3 points take 270 to 450 pairs, and
 agreement within 10 points 70 to 110 triples. So each stage is done in 4 to 6 seconds, which is also its bake.
 """
 
@@ -65,7 +65,7 @@ plans:
       - {{weight: 50%, min_keys: 100, bake: 4s}}
       - {{weight: 100%, bake: 5s}}
     budgets:
-      refusal: {{max_increase: 4pp, max_decrease: 10pp, max_ratio: 2.5}}
+      refusal: {{max_increase: 3pp, max_decrease: 10pp, max_ratio: 2.5}}
       schema: {{max_increase: 5pp}}
       length: {{within: 15%}}
       agreement: {{max_excess_disagreement: 10pp}}

@@ -2,8 +2,9 @@
 
 SupervisorError
 ├── StateDirInUse     another gateway, or its Valkey, still holds the state directory
-├── AddressInUse      another program listens where this gateway would
+├── AddressInUse      this gateway cannot listen where it is told to, mostly since another does
 ├── BadPlace          a directory cannot be made or used
+├── NotHere           this machine lacks what the configuration asks for
 └── ChildFailed       a child ended again and again before it was ever ready
 """
 
@@ -17,11 +18,15 @@ class StateDirInUse(SupervisorError):
 
 
 class AddressInUse(SupervisorError):
-    """A listener's address is taken."""
+    """A listener's address is taken, or not this machine's, or not for this user."""
 
 
 class BadPlace(SupervisorError):
     """A directory cannot be made, or its path is too long for a unix socket."""
+
+
+class NotHere(SupervisorError):
+    """There is no embedded server for this machine."""
 
 
 class ChildFailed(SupervisorError):

@@ -27,14 +27,15 @@ log = logging.getLogger("driftgate.supervisor")
 class ChildSpec:
     """What a child is. `inherited` are descriptors it gets; `probe` asks whether it is ready, None: it says so itself.
 
-    A command without a probe gets two more arguments: the descriptor to write its readiness to, and one to watch, that
-    closes when the supervisor dies.
+    One that is not ready after `patience_seconds` is killed and started again. A command without a probe gets two more
+    arguments: the descriptor to write its readiness to, and one to watch, that closes when the supervisor dies.
     """
 
     name: str
     command: Sequence[str]
     inherited: tuple[int, ...] = ()
     probe: Callable[[], Awaitable[bool]] | None = None
+    patience_seconds: float = READY_SECONDS
 
 
 class Keeper:
@@ -73,9 +74,13 @@ class Keeper:
         finally:
             self._gone.set()
 
+    def let_go(self) -> None:
+        """From now on the child is not started again; what it would inherit may be closed."""
+        self._stopping.set()
+
     async def stop(self, grace_seconds: float, hurry: anyio.Event) -> None:
         """End the child: SIGTERM, and SIGKILL when `grace_seconds` have passed or `hurry` is set."""
-        self._stopping.set()
+        self.let_go()
         self._signal(signal.SIGTERM)
         with anyio.move_on_after(grace_seconds):
             async with anyio.create_task_group() as tasks:
@@ -126,7 +131,7 @@ class Keeper:
         return code
 
     async def _until_ready(self, process: Process, ready_read: int) -> None:
-        with anyio.move_on_after(READY_SECONDS) as waiting:
+        with anyio.move_on_after(self.spec.patience_seconds) as waiting:
             if self.spec.probe is None:
                 await anyio.wait_readable(ready_read)
                 if not os.read(ready_read, 1):
@@ -135,7 +140,7 @@ class Keeper:
                 while not await self.spec.probe():  # noqa: ASYNC110 - another process answers; there is no event
                     await anyio.sleep(0.01)
         if waiting.cancelled_caught:
-            log.warning("%s was not ready within %.0f s and is killed", self.spec.name, READY_SECONDS)
+            log.warning("%s was not ready within %.0f s and is killed", self.spec.name, self.spec.patience_seconds)
             process.kill()
         else:
             if self.starts > 1:

@@ -5,6 +5,7 @@ worker is started again, its queue waits. But with SO_REUSEPORT a second gateway
 take half of the requests; so before that the address is bound once without it, which fails if anybody listens there.
 """
 
+import errno
 import socket
 import time
 from typing import Final
@@ -45,7 +46,7 @@ def _probe(address: Address, name: str) -> int:
                 probe.bind((address.host, address.port))
                 return int(probe.getsockname()[1])
             except OSError as error:
-                if time.monotonic() > deadline:
+                if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
                     raise _taken(address.host, address.port, name, error) from error
         time.sleep(_RETRY_SECONDS)
 
@@ -71,7 +72,8 @@ def _socket(host: str) -> socket.socket:
 
 
 def _taken(host: str, port: int, name: str, error: OSError) -> AddressInUse:
+    cure = "stop what listens there, or " if error.errno == errno.EADDRINUSE else ""
     return AddressInUse(
         f"cannot listen on {host}:{port} for the {name} plane: {error.strerror}; "
-        f"stop what listens there, or set listen.{name} to another address"
+        f"{cure}set listen.{name} to another address"
     )

@@ -28,13 +28,15 @@ from gateway.config.load import dump_resolved
 from gateway.config.model import Config
 from gateway.runtime import Runtime
 from gateway.supervisor import listeners
-from gateway.supervisor.errors import ChildFailed, SupervisorError
+from gateway.supervisor.errors import BadPlace, ChildFailed, NotHere, SupervisorError
 from gateway.supervisor.keeper import ChildSpec, Keeper
 from gateway.supervisor.places import locked_state_dir, runtime_dir
 
 AFTER_DRAIN_SECONDS: Final = 5.0
 """What a data worker may take beyond its drain, and the others at all, before they are killed."""
 PROBE_SECONDS: Final = 0.5
+LOADING_SECONDS: Final = 300.0
+"""How long Valkey may read its append-only file before it answers; killed earlier, it would never come up."""
 
 log = logging.getLogger("driftgate.supervisor")
 
@@ -49,7 +51,7 @@ def run(config: Config, *, config_path: Path) -> int:
             admin = listeners.single(config.listen.admin, name="admin")
             for listener in (*data, admin):
                 held.enter_context(listener)
-            run_dir = held.enter_context(runtime_dir())
+            run_dir = held.enter_context(runtime_dir(lock))
             runtime = runtime_of(config, run_dir, config.state_dir)
             _write_private(runtime.config_file, dump_resolved(config))
             supervisor = Supervisor(config, runtime, data, admin, lock)
@@ -79,6 +81,7 @@ class Supervisor:
         self._control = [Keeper(self._role("control", 0, admin))]
         self._shadow = [Keeper(self._role("shadow", 0, None))]
         self._data = [Keeper(self._role("data", index, listener)) for index, listener in enumerate(data)]
+        self._data_listeners = data
         self._stop = anyio.Event()
         self._hurry = anyio.Event()
 
@@ -115,10 +118,23 @@ class Supervisor:
         return None
 
     async def _end(self, group: Iterable[Keeper]) -> None:
-        grace = AFTER_DRAIN_SECONDS + (self._config.limits.drain_seconds if group is self._data else 0.0)
+        grace = AFTER_DRAIN_SECONDS
+        if group is self._data:
+            grace += self._config.limits.drain_seconds
+            self._refuse()
         async with anyio.create_task_group() as tasks:
             for keeper in group:
                 tasks.start_soon(keeper.stop, grace, self._hurry)
+
+    def _refuse(self) -> None:
+        """Give up our copies of the data listeners: with the workers' closed too, a new connection is refused at once.
+
+        Kept, it would be queued for nobody, and reset when the last answer has drained.
+        """
+        for keeper in self._data:
+            keeper.let_go()
+        for listener in self._data_listeners:
+            listener.close()
 
     async def _listen_for_signals(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
@@ -135,13 +151,18 @@ class Supervisor:
         runtime = self._runtime
         descriptor = -1 if listener is None else listener.fileno()
         places = [str(runtime.run_dir), str(runtime.state_dir)]
-        command = [sys.executable, "-m", "gateway.child", role, str(index), str(os.getpid()), str(descriptor), *places]
+        command = [*lifeline.python("gateway.child"), role, str(index), str(os.getpid()), str(descriptor), *places]
         name = f"{role}-{index}" if role == "data" else role
         return ChildSpec(name, command, inherited=() if listener is None else (descriptor,))
 
     def _valkey_spec(self, lock: int) -> ChildSpec:
-        command = lifeline.through(valkey.command(self._runtime.run_dir, self._runtime.state_dir))
-        return ChildSpec("valkey", command, inherited=(lock,), probe=self._valkey_answers)
+        try:
+            command = lifeline.through(valkey.command(self._runtime.run_dir, self._runtime.state_dir))
+        except valkey.NoServer as error:
+            raise NotHere(str(error)) from error
+        except OSError as error:
+            raise BadPlace(f"the embedded server has no place for its files: {error}") from error
+        return ChildSpec("valkey", command, (lock,), self._valkey_answers, LOADING_SECONDS)
 
     async def _valkey_answers(self) -> bool:
         client = Redis.from_url(self._runtime.redis_url, socket_timeout=PROBE_SECONDS, retry=None)

@@ -13,7 +13,7 @@ from gateway.upstream.client import Client
 from gateway.upstream.connection import Deadlines
 from gateway.upstream.encoding import plain
 from gateway.upstream.errors import BrokenAnswer, UpstreamFailure
-from gateway.upstream.headers import DROPPED_FROM_REQUEST, RawHeaders, end_to_end
+from gateway.upstream.headers import READ_HERE, RawHeaders, end_to_end
 from gateway.upstream.prepare import Preparer, targets_of
 from gateway.upstream.target import Target
 from routing.errors import MalformedRequest
@@ -22,8 +22,6 @@ from routing.request import read
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 """A mirrored answer above this is no text to compare."""
 SHADOW_MARK: Final = (b"x-driftgate-shadow", b"1")
-_ASKED_PLAIN: Final = DROPPED_FROM_REQUEST | {b"accept-encoding"}
-"""Whoever reads the answer here wants it readable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ class Asker:
         """
         target = self.target(model_name)
         raw: RawHeaders = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-        passed = end_to_end(raw, _ASKED_PLAIN)
+        passed = end_to_end(raw, READ_HERE)
         if SHADOW_MARK in raw:
             passed.append(SHADOW_MARK)
         try:

@@ -46,10 +46,24 @@ class Preparer:
         self._heads: dict[tuple[Target, str], bytes] = {}
 
     def request(
-        self, target: Target, path: str, headers: RawHeaders, body: bytes, *, model: str, query: bytes = b""
+        self,
+        target: Target,
+        path: str,
+        headers: RawHeaders,
+        body: bytes,
+        *,
+        model: str,
+        span: tuple[int, int] | None = None,
+        query: bytes = b"",
     ) -> Outgoing:
-        """The request to `target`. `path` begins with `/v1`; `model` is the name that stands in `body` now."""
-        body = _body_for(target, path, body, model)
+        """The request to `target`. `path` begins with `/v1`; `model` is the name in `body` now, at `span`.
+
+        Raises `MalformedRequest` where a variant cannot write the body anew.
+        """
+        if target.rewrites_body:
+            body = _written_anew(target, path, body)
+        elif model != target.model:
+            body = with_model(body, target.model, span)
         start = self._heads.get((target, path)) if not query else None
         if start is None:
             start = _head_start(target, path, query)
@@ -62,9 +76,7 @@ class Preparer:
         return Outgoing(target.origin, b"%b%d\r\n%b\r\n" % (start, len(body), b"".join(lines)), body)
 
 
-def _body_for(target: Target, path: str, body: bytes, model: str) -> bytes:
-    if not target.rewrites_body:
-        return body if model == target.model else with_model(body, target.model)
+def _written_anew(target: Target, path: str, body: bytes) -> bytes:
     if target.system_prompt is not None:
         if path == _MESSAGES_PATH:
             body = merged(body, {"system": target.system_prompt})

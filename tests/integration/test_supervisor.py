@@ -14,6 +14,13 @@ from tests.conftest import MakeGateway
 
 pytestmark = pytest.mark.processes
 
+BODY = b'{"model": "chat", "messages": [{"role": "user", "content": "hi"}]}'
+ASKED = (
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
+)
+ANSWERED = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n"hello"'
+
 ROLES = ("valkey", "child control", "child shadow", "child data")
 
 
@@ -137,6 +144,50 @@ def test_serve_starts_without_its_external_redis(make_gateway: MakeGateway) -> N
     assert not gateway.children("valkey")
 
 
-def _serve() -> list[str]:
+def test_a_new_connection_is_refused_while_answers_drain(make_gateway: MakeGateway) -> None:
+    """A client that is refused asks elsewhere at once; one that is queued for nobody waits for the drain to end."""
+    with socket.create_server(("127.0.0.1", 0)) as model:
+        gateway = make_gateway(old=model.getsockname()[1], more="limits: {drain: 8s}\n")
+        gateway.start()
+        gateway.wait_ready()
+        with socket.create_connection(("127.0.0.1", gateway.data_port)) as client:
+            client.sendall(ASKED)
+            asked, _ = model.accept()  # the answer that the drain waits for
+            with asked:
+                gateway.processes.running["gateway"].send_signal(signal.SIGTERM)
+                until(lambda: not _listens(gateway.data_port), "refused", 5.0)
+                assert gateway.processes.running["gateway"].poll() is None
+                asked.sendall(ANSWERED)
+                assert b"hello" in _everything(client)
+    assert gateway.processes.stop("gateway") == 0
 
+
+def test_files_that_cannot_be_made_are_explained(make_gateway: MakeGateway) -> None:
+    """Where Valkey's directory should be stands a file: a sentence, and exit code 1."""
+    gateway = make_gateway()
+    state = gateway.config.with_name("state")
+    state.mkdir()
+    (state / "valkey").write_text("")
+    gateway.start()
+    assert gateway.processes.running["gateway"].wait(20.0) == 1
+    assert "no place for its files" in gateway.processes.last_words("gateway")
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
+
+
+def _everything(connection: socket.socket) -> bytes:
+    connection.settimeout(10.0)
+    found = b""
+    while b"hello" not in found and (more := connection.recv(65_536)):
+        found += more
+    return found
+
+
+def _serve() -> list[str]:
     return [sys.executable, "-m", "gateway.cli", "serve", "-c"]

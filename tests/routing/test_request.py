@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from routing.errors import MalformedRequest
 from routing.request import (
-    check_single_model,
     conversation_key,
     merged,
+    model_span,
     read,
     text_at,
     with_model,
@@ -72,7 +72,7 @@ def test_the_splice_changes_the_top_level_model_and_nothing_else(
     except UnicodeEncodeError:
         return
     assert read(body).model == model
-    assert with_model(body, new) == expected
+    assert with_model(body, new) == with_model(body, new, model_span(body)) == expected
 
 
 @pytest.mark.parametrize("spelling", ['"model"', '"m\\u006fdel"', '"\\u006D\\u006F\\u0064\\u0065\\u006c"'])
@@ -94,7 +94,7 @@ def test_a_key_spelt_with_escapes_is_found(spelling: str) -> None:
 def test_a_model_named_twice_is_refused(body: bytes) -> None:
     """Parsers differ in which of two equal keys they believe, so nobody may route by one and run the other."""
     with pytest.raises(MalformedRequest) as refused:
-        check_single_model(body)
+        model_span(body)
     assert (refused.value.param, refused.value.code) == ("model", "duplicate_parameter")
 
 
@@ -103,7 +103,7 @@ def test_any_bytes_are_either_read_or_refused(data: bytes) -> None:
     """No input raises anything but the error that is answered with a 400."""
     with suppress(MalformedRequest):
         read(data)
-        check_single_model(data)
+        model_span(data)
 
 
 @pytest.mark.parametrize(

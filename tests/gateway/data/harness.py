@@ -104,6 +104,7 @@ async def data_plane(
     candidate: str = "",
     *,
     more: str = "",
+    models: str = "",
     limits: ConnectionLimits | None = None,
     shadow_reads: bool = True,
     shadow_buffer: int = BUFFER_BYTES,
@@ -113,6 +114,7 @@ async def data_plane(
 models:
   old: {{base_url: "{stable}", model: old, api_key: sk-old}}
   new: {{base_url: "{candidate or stable}", model: new, api_key: sk-new}}
+{models}
 endpoints:
   chat: {{stable: old}}
 {more}

@@ -166,6 +166,20 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
         assert len(server.asked) == 2
 
 
+async def test_an_old_client_gets_a_stream_it_can_read() -> None:
+    """HTTP/1.0 knows no chunks: the bytes come plain, and the connection's end is the stream's."""
+    body = json.dumps(ASK | {"stream": True}).encode()
+    async with model_server(says("a b")) as server, data_plane(server.base_url) as plane:
+        answer = await plane.raw(
+            b"POST /v1/chat/completions HTTP/1.0\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+        )
+    head, _, stream = answer.partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head
+    assert b"connection: close" in head
+    assert stream.startswith(b"data: {")
+    assert stream.endswith(b"data: [DONE]\n\n")
+
+
 async def test_long_heads_are_refused() -> None:
     """Headers above the limit: 431, and the connection closes."""
     async with data_plane("http://127.0.0.1:1/v1") as plane:

@@ -16,6 +16,7 @@ from gateway.data.table import RouteTable
 from gateway.data.tally import Tally
 from routing.errors import StoreUnavailable
 from routing.exposure import Generation, Grant, Observation, Route
+from shadow.exchange import Outcome
 from tests.gateway.data.harness import data_plane
 from tests.gateway.model_server import model_server, says
 
@@ -164,7 +165,8 @@ def test_tallies_are_prometheus_series() -> None:
     tally.count("requests_total", ("endpoint", "chat"))
     tally.count("requests_total", ("endpoint", "chat"))
     for seconds in (0.5, 1.0, 3.0):
-        tally.time("seconds", (1.0, 2.0), seconds)
+        tally.histogram("seconds", (1.0, 2.0)).add(seconds)
+    tally.outcomes("asked", ("arm", "stable"))[Outcome.FAILED] += 1
     assert tally.values() == {
         'requests_total{endpoint="chat"}': 2.0,
         'seconds_bucket{le="1.0"}': 2.0,
@@ -172,6 +174,7 @@ def test_tallies_are_prometheus_series() -> None:
         'seconds_bucket{le="+Inf"}': 3.0,
         "seconds_sum": 4.5,
         "seconds_count": 3.0,
+        'asked{arm="stable",outcome="failed"}': 1.0,
     }
 
 
