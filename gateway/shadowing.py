@@ -24,6 +24,8 @@ from shadow.mirror import Mirror
 from shadow.store import WRITE_SECONDS, RedisCellStore
 from shadow.worker import Sampling, ShadowWorker
 
+MIRROR_SECONDS: Final = 120.0
+"""Longest wait for a mirrored answer: nobody waits for it, and a model that hangs must not hold every slot for long."""
 _SOCKET_MODE: Final = 0o600
 
 
@@ -53,7 +55,7 @@ async def serve(config: Config, runtime: Runtime, *, ready: Ready, stop: anyio.E
     """Run the shadow worker until `stop`."""
     asker = Asker(config)
     redis = connect(runtime.redis_url, timeout_seconds=WRITE_SECONDS)
-    mirror = Mirror(MirrorUpstream(asker), deadline_seconds=config.limits.first_byte_seconds)
+    mirror = Mirror(MirrorUpstream(asker), deadline_seconds=min(MIRROR_SECONDS, config.limits.first_byte_seconds))
     store = RedisCellStore(redis, runtime.redis_prefix)
     worker = ShadowWorker(sampling_of(config), mirror, store, worker_id=uuid4().hex)
     control = ControlClient(

