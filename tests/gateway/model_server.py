@@ -6,6 +6,7 @@
 import asyncio
 import json
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -79,8 +80,8 @@ class ModelServer:
 
 
 @asynccontextmanager
-async def model_server(script: Script) -> AsyncIterator[ModelServer]:
-    """A server on a free port for as long as the context lasts."""
+async def model_server(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[ModelServer]:
+    """A server on a free port for as long as the context lasts; over TLS where a context is given."""
     server = ModelServer(0, script)
     tasks: set[asyncio.Task[None]] = set()
 
@@ -102,7 +103,7 @@ async def model_server(script: Script) -> AsyncIterator[ModelServer]:
             tasks.discard(task)
             writer.close()
 
-    listening = await asyncio.start_server(converse, "127.0.0.1", 0, limit=1 << 24)
+    listening = await asyncio.start_server(converse, "127.0.0.1", 0, limit=1 << 24, ssl=tls)
     server.port = listening.sockets[0].getsockname()[1]
     try:
         yield server
