@@ -2,7 +2,8 @@
 
 `python -m loadtest.rollback_time [--trials N]`. Measured from just before the admin plane is asked (so its receipt is a
 little later) to the start of the last user request in the candidate server's own log; both on this machine's monotonic
-clock. The table goes to `docs/rollback-time.md`. The second figure is how long the admin API took to say that the rollback is durable. Goal: p99 below 250 ms.
+clock. The second figure is how long the admin API took to say that the rollback is durable. Goal: p99 below 250 ms.
+The table goes to `docs/rollback-time.md`.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from time import monotonic
 from typing import Final
 
 from loadtest import invented
-from loadtest.application import Application
+from loadtest.application import Application, Tally
 from loadtest.processes import Gateway, Processes, ReplayServer, free_port, start_replay
 from loadtest.recordings import load
 
@@ -96,6 +97,37 @@ def table(trials: Sequence[Trial]) -> str:
     return "\n".join(rows)
 
 
+def _run(processes: Processes, trials: int) -> tuple[list[Trial], Tally]:
+    """Start everything, and run the trials."""
+    place = processes.place
+    recorded = {name: invented.write(place, name) for name in ("lumen-1", "lumen-2")}
+    stable = start_replay(processes, "stable", "lumen-1", recorded["lumen-1"])
+    candidate = start_replay(processes, "candidate", "lumen-2", recorded["lumen-2"])
+    gateway = Gateway(processes, place / "driftgate.yaml", free_port(), free_port())
+    gateway.config.write_text(
+        _CONFIG.format(
+            data=gateway.data_port,
+            admin=gateway.admin_port,
+            state=place / "state",
+            stable=stable.base_url,
+            candidate=candidate.base_url,
+        )
+    )
+    gateway.start()
+    gateway.wait_ready()
+    application = Application(
+        gateway.data_port,
+        ENDPOINT,
+        load(recorded["lumen-1"], "lumen-1"),
+        load(recorded["lumen-2"], "lumen-2"),
+        seed=1,
+        in_flight=IN_FLIGHT,
+        rate=RATE,
+    )
+    found = asyncio.run(measure(gateway, candidate, application, trials))
+    return found, application.tally
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Times manual rollbacks during traffic.")
@@ -103,34 +135,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--dry", action="store_true", help="do not write docs/rollback-time.md")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="dg-time-") as made, Processes(Path(made)) as processes:
-        place = Path(made)
-        recorded = {name: invented.write(place, name) for name in ("lumen-1", "lumen-2")}
-        stable = start_replay(processes, "stable", "lumen-1", recorded["lumen-1"])
-        candidate = start_replay(processes, "candidate", "lumen-2", recorded["lumen-2"])
-        gateway = Gateway(processes, place / "driftgate.yaml", free_port(), free_port())
-        gateway.config.write_text(
-            _CONFIG.format(
-                data=gateway.data_port,
-                admin=gateway.admin_port,
-                state=place / "state",
-                stable=stable.base_url,
-                candidate=candidate.base_url,
-            )
-        )
-        gateway.start()
-        gateway.wait_ready()
-        application = Application(
-            gateway.data_port,
-            ENDPOINT,
-            load(recorded["lumen-1"], "lumen-1"),
-            load(recorded["lumen-2"], "lumen-2"),
-            seed=1,
-            in_flight=IN_FLIGHT,
-            rate=RATE,
-        )
-        trials = asyncio.run(measure(gateway, candidate, application, given.trials))
+        trials, tally = _run(processes, given.trials)
     print(table(trials))
-    tally = application.tally
     pending = sum(trial.state != "durable" for trial in trials)
     print(
         f"{tally.asked:,} requests, {tally.failed} failed, {tally.wrong} wrong; {pending} rollbacks not durable at once"
@@ -147,9 +153,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 _PAGE_TEXT: Final = """\
 # How fast a rollback is
 
-Written by `python -m loadtest.rollback_time`. A rollout stands at 50 % and an application asks {rate:.0f} times a second
-through two data workers, when the operator's rollback reaches the admin plane. Counted from just before that, on one
-monotonic clock: until the last user request started on the candidate (in its server's own log; 0 where none started
+Written by `python -m loadtest.rollback_time`. A rollout stands at 50 % and an application asks {rate:.0f} times a
+second through two data workers, when the operator's rollback reaches the admin plane. Counted from just before that, on
+one monotonic clock: until the last user request started on the candidate (in its server's own log; 0 where none started
 after the command was sent), and until the answer said that the rollback is durable.
 
 {table}

@@ -84,6 +84,8 @@ def weight(text: str) -> int:
     bps = Decimal(str(percent(text))) * 10_000
     if bps != bps.to_integral_value():
         raise Unusable(f"{text!r} is finer than a basis point", "write at most two decimals, such as 0.25%")
+    if bps > 10_000:  # noqa: PLR2004 - a hundred percent
+        raise Unusable(f"{text!r} is more than everything", "write a share from 0% to 100%")
     return int(bps)
 
 

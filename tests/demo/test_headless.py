@@ -31,8 +31,7 @@ def test_headless_one_candidate_is_promoted_and_the_other_rolled_back() -> None:
     assert monotonic() - began < 120
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_ends_every_process(end: signal.Signals, tmp_path: Path) -> None:
+def test_interrupted_it_ends_every_process(tmp_path: Path) -> None:
     """Ctrl-C in the middle of a rollout leaves nothing running."""
     with (tmp_path / "output").open("wb") as output:
         demo = subprocess.Popen(DEMO, stdout=output, stderr=output, start_new_session=True)
@@ -40,7 +39,7 @@ def test_interrupted_it_ends_every_process(end: signal.Signals, tmp_path: Path) 
         while len(descendants(demo.pid)) < 9 and monotonic() < deadline:
             sleep(0.1)
         children = descendants(demo.pid)
-        demo.send_signal(end)
+        demo.send_signal(signal.SIGINT)
         assert demo.wait(30) == 130
     assert len(children) >= 9, (tmp_path / "output").read_text()
     assert not [pid for pid in children if is_alive(pid)]
