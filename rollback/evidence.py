@@ -132,6 +132,8 @@ class Evidence:
     def _verdict_without_harm(self, case: Case, harmless: bool) -> Verdict:
         """The ways of having no reading come before the comfortable one."""
         missing, source = case.missing, case.test.source
+        if not case.test.occurs_at(self.stage.weight_bps):
+            return Verdict.NOT_APPLICABLE  # evidence of other stages, which this one adds nothing to
         if not case.own.n and not missing.unmeasured:
             if missing.not_applicable >= max(self.stage.min_keys, LEAST_VOTES):
                 return Verdict.NOT_APPLICABLE

@@ -88,13 +88,17 @@ def _signals(rollout: Rollout) -> RenderableType:
 
 
 def worst(signals: tuple[Signal, ...]) -> tuple[Signal, ...]:
-    """For each signal over all traffic the test that burns most; among equals the one with most evidence."""
+    """For each signal over all traffic the test that burns most; among equals one of this stage, with most evidence."""
     found: dict[str, Signal] = {}
     for signal in signals:
         best = found.get(signal.signal)
-        if signal.slice == "*" and (best is None or (signal.burn, signal.n) > (best.burn, best.n)):
+        if signal.slice == "*" and (best is None or _rank(signal) > _rank(best)):
             found[signal.signal] = signal
     return tuple(found.values())
+
+
+def _rank(signal: Signal) -> tuple[float, bool, int]:
+    return signal.burn, signal.verdict != "not_applicable", signal.n
 
 
 def _bar(share: float, width: int = BAR) -> str:
