@@ -13,7 +13,7 @@ from typing import Final
 import anyio
 
 from gateway.channel.line import LOST, Line, connected
-from gateway.channel.messages import Ack, Counters, FromControl, Hello, frame, read_from_control
+from gateway.channel.messages import Ack, Counters, FromControl, Hello, Welcome, frame, read_from_control
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +33,13 @@ class ControlClient:
         index: int,
         on_message: Callable[[FromControl], None],
         counters: Callable[[], Mapping[str, float]] | None = None,
-        on_connected: Callable[[], None] | None = None,
+        on_welcome: Callable[[], None] | None = None,
     ) -> None:
         self._path = path
         self._hello = Hello(role=role, index=index, pid=getpid())
         self._on_message = on_message
         self._counters = counters
-        self._on_connected = on_connected
+        self._on_welcome = on_welcome
         self.connected = False
 
     async def run(self) -> None:
@@ -50,8 +50,6 @@ class ControlClient:
                 async with connected(self._path) as line:
                     await line.send(frame(self._hello))
                     self.connected, pause = True, FIRST_PAUSE_SECONDS
-                    if self._on_connected is not None:
-                        self._on_connected()
                     await self._converse(line)
             except LOST as error:
                 self._log_lost(error)
@@ -81,6 +79,10 @@ class ControlClient:
     async def _listen(self, line: Line) -> None:
         while True:
             message = await read_from_control(line)
+            if isinstance(message, Welcome):
+                if self._on_welcome is not None:
+                    self._on_welcome()
+                continue
             self._on_message(message)
             await line.send(frame(Ack(seq=message.seq)))
 

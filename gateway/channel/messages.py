@@ -46,6 +46,10 @@ class Counters(msgspec.Struct, tag=True, frozen=True):
     values: dict[str, float]
 
 
+class Welcome(msgspec.Struct, tag=True, frozen=True):
+    """The control process has heard Hello. Where no rollout runs it has nothing else to say. Not acknowledged."""
+
+
 class RouteUpdate(msgspec.Struct, tag=True, frozen=True):
     """One endpoint after a transition. `generation` None: unchanged; `grant` None: 100 % stable.
 
@@ -82,10 +86,13 @@ class RollBack(msgspec.Struct, tag=True, frozen=True):
 
 FromWorker: TypeAlias = Hello | Ack | Counters
 FromControl: TypeAlias = RouteUpdate | RollBack
+"""What is pushed, and acknowledged."""
 
 _encoder = msgspec.msgpack.Encoder()
 _from_worker: "msgspec.msgpack.Decoder[FromWorker]" = msgspec.msgpack.Decoder(Hello | Ack | Counters)
-_from_control: "msgspec.msgpack.Decoder[FromControl]" = msgspec.msgpack.Decoder(RouteUpdate | RollBack)
+_from_control: "msgspec.msgpack.Decoder[Welcome | FromControl]" = msgspec.msgpack.Decoder(
+    Welcome | RouteUpdate | RollBack
+)
 
 
 class ByteSource(Protocol):
@@ -95,7 +102,7 @@ class ByteSource(Protocol):
         """Exactly `nbytes`, or `EOFError`."""
 
 
-def frame(message: FromWorker | FromControl) -> bytes:
+def frame(message: FromWorker | FromControl | Welcome) -> bytes:
     """The message as sent."""
     body = _encoder.encode(message)
     if len(body) > FRAME_LIMIT:
@@ -118,7 +125,7 @@ async def read_from_worker(source: ByteSource) -> FromWorker:
         raise ChannelBroken(f"a worker's frame cannot be read: {error}") from error
 
 
-async def read_from_control(source: ByteSource) -> FromControl:
+async def read_from_control(source: ByteSource) -> Welcome | FromControl:
     """The next message of the control process; raises `ChannelBroken`."""
     try:
         return _from_control.decode(await _body(source))

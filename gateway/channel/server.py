@@ -23,6 +23,7 @@ from gateway.channel.messages import (
     Counters,
     FromControl,
     Hello,
+    Welcome,
     frame,
     read_from_worker,
 )
@@ -186,6 +187,7 @@ class ControlServer:
         self._changed = anyio.Event()
 
     async def _write(self, worker: _Worker, line: Line) -> None:
+        await line.send(frame(Welcome()))
         async for message in worker.incoming:
             await line.send(frame(message))
 

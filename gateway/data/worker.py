@@ -81,7 +81,7 @@ class _Worker:
             index=index,
             on_message=self.hear,
             counters=self.counters,
-            on_connected=self.met,
+            on_welcome=self.met,
         )
         self.health = Health(
             checks={
@@ -120,12 +120,11 @@ class _Worker:
             logger.warning("redis is not reachable; leases run out and stable serves: %s", why)
 
     def met(self) -> None:
-        """The control process is there. With no rollout anywhere it has nothing to say, so this must do for ready."""
+        """The control process has answered."""
         self.health.control_answered = True
 
     def hear(self, message: FromControl) -> None:
         """The control process says something. What it says is in force when this returns."""
-        self.health.control_answered = True
         match message:
             case RouteUpdate():
                 self.table.observe(message.endpoint, message.observation(), monotonic())

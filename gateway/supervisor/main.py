@@ -1,6 +1,7 @@
 """`driftgate serve`: one gateway's processes together.
 
-Started in the order Valkey → control → shadow → data, so that a data worker finds somebody to talk to; stopped in the
+Started in the order Valkey, then control, shadow and data together: most of a start is imports, each finds the others
+when they are there, and a data worker is ready for traffic only once the control process has answered. Stopped in the
 order data → shadow → control → Valkey, so that the last exchange is compared, the last counters are flushed, and the
 last transition is written before what it is written to ends.
 
@@ -91,9 +92,9 @@ class Supervisor:
             await tasks.start(self._listen_for_signals)
             failure: str | None = None
             started: list[list[Keeper]] = []
-            for group in (self._valkey, self._control, self._shadow, self._data):
-                started.append(group)
-                failure = await self._start(group, tasks)
+            for groups in ([self._valkey], [self._control, self._shadow, self._data]):
+                started += groups
+                failure = await self._start([keeper for group in groups for keeper in group], tasks)
                 if failure or self._stop.is_set():
                     break
             else:
@@ -107,11 +108,11 @@ class Supervisor:
             raise ChildFailed(f"{failure} could not be started; what it said stands above")
         log.info("stopped")
 
-    async def _start(self, group: list[Keeper], tasks: anyio.abc.TaskGroup) -> str | None:
-        """Start a group; returns the name of a child that cannot be started."""
-        for keeper in group:
+    async def _start(self, keepers: list[Keeper], tasks: anyio.abc.TaskGroup) -> str | None:
+        """Start children and wait until all are ready; returns the name of one that cannot be started."""
+        for keeper in keepers:
             tasks.start_soon(keeper.run)
-        for keeper in group:
+        for keeper in keepers:
             await _first_of(keeper.ready.wait, keeper.gave_up.wait, self._stop.wait)
             if keeper.gave_up.is_set():
                 return keeper.spec.name
