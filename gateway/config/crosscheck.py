@@ -85,6 +85,10 @@ def _endpoints(config: Config) -> Iterator[Finding]:
     for path, endpoint_name in config.passthrough.items():
         if not path.startswith("/v1/"):
             yield ("passthrough", path), "not a path below /v1/", "write it in full, such as /v1/audio/speech"
+        if "*" in path.removesuffix("/*") or "/." in path:
+            yield ("passthrough", path), "not a plain path", "a * stands only at the end, as in /v1/files/*"
+        if path in ("/v1/models", "/v1/*"):
+            yield ("passthrough", path), "would hide the gateway's own paths", "name the path that you need"
         if endpoint_name not in config.endpoints:
             fix = f"use one of {', '.join(sorted(config.endpoints))}"
             yield ("passthrough", path), f"there is no endpoint {endpoint_name!r}", fix

@@ -193,7 +193,8 @@ class Config(Section):
     keys: tuple[KeySpec, ...] = Field(default=(), description="without keys everything is open, on loopback only")
     alerts: tuple[Alert, ...] = Field(default=(), description="webhooks")
     passthrough: Mapping[str, str] = Field(
-        default_factory=dict, description="other /v1/ paths, and the endpoint each goes to"
+        default_factory=dict,
+        description="other /v1/ paths (/v1/files/* for all below), and the endpoint whose stable model each goes to",
     )
     limits: Limits = Field(default=Limits(), description="bounds of the data path")
 
@@ -219,7 +220,6 @@ class Config(Section):
             for name, model in self.models.items()
             if model.price is not None
         ]
-        notes += [f"passthrough.{path}: read, not served yet; the path answers 404" for path in self.passthrough]
         notes += [
             f"endpoints.{name}.present_model_as: read, not done yet; the answer's model is passed through"
             for name, endpoint in self.endpoints.items()

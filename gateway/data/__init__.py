@@ -6,9 +6,11 @@ P  `sticky`      which key a request is assigned, counted and sliced by
 P  `firstbyte`   how long a candidate may take to its first byte, learned from stable
 P  `events`      the first event of a stream: is it an answer or an error
 P  `table`       the routes that this worker serves from, swapped whole
+P  `link`       what a client's connection must tell beyond ASGI
 P  `tally`       the worker's own counters and histograms, for /metrics
 S  `draft`       what is noted of one request while it is served
 S  `proxy`       assign, forward, fall back, relay
+S  `passthrough`  other paths, to the stable model, unbuffered and untouched
 S  `app`         the ASGI application: auth, parsing, and the small routes
 S  `cycle`       one request and its answer on a connection, head and first bytes in one write
 S  `protocol`    uvicorn's HTTP protocol plus limits, deadlines, and word of clients that leave

@@ -27,6 +27,11 @@ _ANTHROPIC_TYPES: Final[Mapping[int, str]] = {
 }
 
 
+def spoken_on(path: str) -> Api:
+    """Whose errors a client reads on a path that is none of `ROUTES`."""
+    return Api.MESSAGES if path.startswith("/v1/messages") else Api.CHAT
+
+
 class ApiError(Exception):
     """An error that the gateway itself answers with."""
 

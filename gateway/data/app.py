@@ -5,20 +5,31 @@ puts a `Link` into the scope for that (`gateway.data.protocol`).
 """
 
 from asyncio import CancelledError, current_task
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from os import urandom
 from time import monotonic, time  # noqa: TID251 - `time` dates the record of an exchange; it decides nothing
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from gateway.config.model import Config
-from gateway.data.api import ROUTES, ApiError, too_large, unknown_model, unknown_path, upstream_error, wrong_key
+from gateway.data.api import (
+    ROUTES,
+    ApiError,
+    spoken_on,
+    too_large,
+    unknown_model,
+    unknown_path,
+    upstream_error,
+    wrong_key,
+)
 from gateway.data.draft import Draft
 from gateway.data.incoming import Incoming, read_incoming
-from gateway.data.proxy import Proxy, Send
+from gateway.data.link import ClientLeft, Link, Receive, Send
+from gateway.data.passthrough import Passing, Passthrough, pieces
+from gateway.data.proxy import Proxy
 from gateway.data.record import Recorder
 from gateway.data.sticky import Keyed, sticky_key
 from gateway.data.table import RouteTable
@@ -31,29 +42,11 @@ from routing.exposure import Route
 from routing.request import model_span, read
 from shadow.exchange import Api, Outcome
 
-Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
-"""ASGI's receive; its messages are ASGI's own untyped mappings."""
 Scope: TypeAlias = Mapping[str, Any]
 
 LINK: Final = "driftgate.link"
 """Key of the `Link` in the scope."""
 _JSON: Final = (b"content-type", b"application/json")
-
-
-class Link(Protocol):
-    """The client's connection, as far as the application must know it."""
-
-    on_left: Callable[[], object] | None
-
-    def has_left(self) -> bool:
-        """Whether the client is gone."""
-
-    def abort(self) -> None:
-        """Cut the connection."""
-
-
-class ClientLeft(Exception):
-    """The client closed its connection before its request was complete."""
 
 
 @dataclass(slots=True)
@@ -88,6 +81,7 @@ class App:
         self._proxy = proxy
         self._recorder = recorder
         self._health = health
+        self._passthrough = Passthrough(config.passthrough, proxy.asker, recorder)
         self._ids = count()
         self._id_prefix = f"req_{urandom(8).hex()}"
 
@@ -101,10 +95,12 @@ class App:
         try:
             if api is not None and scope["method"] == "POST":
                 await self._ask(scope, receive, send, api, request_id)
+            elif endpoint := self._passthrough.endpoint(path):
+                await self._pass(scope, receive, send, endpoint, request_id)
             else:
                 await self._look(scope, send, path, request_id)
         except ApiError as error:
-            await _send_error(send, error, api or Api.CHAT, request_id)
+            await _send_error(send, error, api or spoken_on(path), request_id)
         except ClientLeft:
             return
 
@@ -167,6 +163,18 @@ class App:
             if link.has_left() and draft.outcome is not Outcome.COMPLETED:
                 draft.outcome = Outcome.CANCELLED
             self._recorder.finish(draft)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send, endpoint: str, request_id: str) -> None:
+        incoming = self._incoming(scope)
+        route = self._table.get(endpoint)
+        if route is None or not self._authenticate(incoming).may_ask(endpoint):
+            raise unknown_path(incoming.path)
+        has_length = incoming.content_length is not None
+        is_chunked = any(name == b"transfer-encoding" for name, _ in scope["headers"])
+        passing = Passing(
+            incoming, route, request_id, pieces(receive, chunked=not has_length), has_length or is_chunked
+        )
+        await self._passthrough.serve(passing, scope[LINK], send)
 
     def _incoming(self, scope: Scope) -> Incoming:
         return read_incoming(

@@ -14,15 +14,16 @@ A whole (not streamed) answer of the candidate is held until it is complete, up 
 it, so until then stable can still answer.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from gateway.data.api import broken_stream
 from gateway.data.draft import CAPTURE_BYTES, Draft
 from gateway.data.events import FirstEvent, first_event, is_error_object
 from gateway.data.firstbyte import FirstByteTimes
+from gateway.data.link import Send
 from gateway.upstream.asking import Asker
 from gateway.upstream.client import Stream
 from gateway.upstream.connection import Deadlines
@@ -31,9 +32,6 @@ from gateway.upstream.headers import ANSWER, RawHeaders, end_to_end
 from routing.arms import Arm
 from routing.errors import MalformedRequest
 from shadow.exchange import Outcome
-
-Send: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[None]]
-"""ASGI's send; its messages are ASGI's own untyped mappings."""
 
 _EVENT_STREAM: Final = b"text/event-stream"
 _FIRST_REDIRECT: Final = 300
@@ -66,7 +64,7 @@ class Proxy:
     """Serves requests. `abort` cuts the client's connection, for answers that cannot be ended properly."""
 
     def __init__(self, asker: Asker, first_bytes: FirstByteTimes) -> None:
-        self._asker = asker
+        self.asker = asker
         self._first_bytes = first_bytes
 
     async def serve(self, draft: Draft, send: Send, abort: Callable[[], None]) -> None:
@@ -98,7 +96,7 @@ class Proxy:
     async def _ask_stable(self, draft: Draft) -> Opened:
         name = draft.route.stable.model
         try:
-            stream = await self._ask(draft, name, self._asker.deadlines(self._asker.target(name)))
+            stream = await self._ask(draft, name, self.asker.deadlines(self.asker.target(name)))
             try:
                 is_events = _is_events(stream.headers)
                 first = stream.take() if is_events or stream.complete else await stream.read()
@@ -114,7 +112,7 @@ class Proxy:
     async def _ask_candidate(self, draft: Draft) -> Opened | Refused:
         grant = draft.assignment.grant
         assert grant is not None
-        configured = self._asker.deadlines(self._asker.target(grant.candidate))
+        configured = self.asker.deadlines(self.asker.target(grant.candidate))
         longest = self._first_bytes.deadline_seconds(
             draft.route.endpoint, stream=draft.stream, size=len(draft.asked.body), longest=configured.first_byte
         )
@@ -160,8 +158,8 @@ class Proxy:
 
     async def _ask(self, draft: Draft, model: str, deadlines: Deadlines) -> Stream:
         incoming = draft.asked.incoming
-        request = self._asker.preparer.request(
-            self._asker.target(model),
+        request = self.asker.preparer.request(
+            self.asker.target(model),
             incoming.path,
             incoming.passed,
             draft.asked.body,
@@ -170,7 +168,7 @@ class Proxy:
             query=incoming.query,
         )
         draft.attempt_at = monotonic()
-        return await self._asker.client.open_stream(request, deadlines)
+        return await self.asker.client.open_stream(request, deadlines)
 
     async def _relay(self, draft: Draft, opened: Opened, send: Send, abort: Callable[[], None]) -> None:
         stream = opened.stream

@@ -7,6 +7,7 @@ from gateway.data.draft import Draft
 from gateway.data.handover import HandOver
 from gateway.data.tally import DURATION_BOUNDS, FIRST_BYTE_BOUNDS, OVERHEAD_BOUNDS, Tally
 from routing.arms import Arm
+from shadow.exchange import Outcome
 
 
 class Recorder:
@@ -30,18 +31,29 @@ class Recorder:
             names.append("handover_dropped")
         self._counts.add(draft.route.endpoint, grant.rollout, names)
 
+    def passed(self, endpoint: str, outcome: Outcome, seconds: float) -> None:
+        """A request on a path that is passed through is over."""
+        meters = self._meters_of(endpoint, "stable")
+        meters.outcomes[outcome] += 1
+        meters.duration.add(seconds)
+
+    def _meters_of(self, endpoint: str, arm: str) -> "_Meters":
+        meters = self._meters.get((endpoint, arm))
+        if meters is None:
+            meters = self._meters[endpoint, arm] = _Meters(self._tally, endpoint, arm)
+        return meters
+
     def _measure(self, draft: Draft, now: float) -> None:
         arm = "stable" if draft.answered is Arm.STABLE else "candidate"
-        key = (draft.route.endpoint, arm)
-        meters = self._meters.get(key)
-        if meters is None:
-            meters = self._meters[key] = _Meters(self._tally, *key)
+        meters = self._meters_of(draft.route.endpoint, arm)
         meters.outcomes[draft.outcome] += 1
         meters.duration.add(now - draft.started_at)
         if draft.first_byte_at:
             meters.first_byte.add(draft.first_byte_at - draft.started_at)
         if draft.fallback:
-            self._tally.count("driftgate_fallbacks_total", ("endpoint", key[0]), ("reason", draft.fallback))
+            self._tally.count(
+                "driftgate_fallbacks_total", ("endpoint", draft.route.endpoint), ("reason", draft.fallback)
+            )
         elif draft.attempt_at:
             meters.overhead.add(draft.attempt_at - draft.started_at)
 

@@ -1,9 +1,10 @@
-"""Two verbs over the pools: `open_stream` for the proxy, `unary` for whoever wants the whole answer.
+"""Verbs over the pools: `open_stream` and `open_upload` for the data path, `unary` for who wants the whole answer.
 
 A request is tried again in one case only: it went out on a reused connection, and that connection ended without a
 single byte of answer. Then the server had closed it before it saw the request.
 """
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from time import monotonic
 
@@ -16,11 +17,16 @@ from gateway.upstream.target import Origin
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A request as it goes on the wire: `head` ends with its blank line."""
+    """A request as it goes on the wire: `head` ends with its blank line. `headers_only`: its answer has no body.
+
+    `model` names the pool: two models share no connections, not even on one server.
+    """
 
     origin: Origin
     head: bytes
     body: bytes
+    headers_only: bool = False
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +70,17 @@ class Stream:
 
 
 class Client:
-    """Pools by origin. One per process role; made inside the running loop."""
+    """Pools by origin and model: a slow candidate cannot use up what stable needs. One per role, made in its loop."""
 
     def __init__(self, *, max_connections: int = MAX_CONNECTIONS) -> None:
-        self._pools: dict[Origin, Pool] = {}
+        self._pools: dict[tuple[Origin, str], Pool] = {}
         self._max = max_connections
 
-    def pool(self, origin: Origin) -> Pool:
-        """The pool of an origin."""
-        pool = self._pools.get(origin)
+    def pool(self, origin: Origin, model: str = "") -> Pool:
+        """The pool of a model at an origin."""
+        pool = self._pools.get((origin, model))
         if pool is None:
-            pool = self._pools[origin] = Pool(origin, max_connections=self._max)
+            pool = self._pools[origin, model] = Pool(origin, max_connections=self._max)
         return pool
 
     @property
@@ -84,11 +90,11 @@ class Client:
 
     async def open_stream(self, request: Outgoing, deadlines: Deadlines) -> Stream:
         """Send, and wait for the answer's head; raises `UpstreamFailure`."""
-        pool = self.pool(request.origin)
+        pool = self.pool(request.origin, request.model)
         while True:
             connection = pool.take_idle() or await pool.connect(deadlines.connect)
             try:
-                connection.send(request.head, request.body, deadlines)
+                connection.send(request.head, request.body, deadlines, headers_only=request.headers_only)
                 await connection.head()
             except BrokenAnswer:
                 pool.give_back(connection)
@@ -99,6 +105,28 @@ class Client:
                 pool.give_back(connection)
                 raise
             return Stream(pool, connection)
+
+    async def open_upload(self, request: Outgoing, pieces: AsyncIterator[bytes], deadlines: Deadlines) -> Stream:
+        """Send a body piece by piece as it comes, and wait for the answer's head; raises `UpstreamFailure`.
+
+        On a fresh connection, since what was sent is not kept and cannot be sent again. An answer that comes before the
+        body is complete ends the sending.
+        """
+        pool = self.pool(request.origin, request.model)
+        connection = await pool.connect(deadlines.connect)
+        try:
+            connection.send(request.head, request.body, deadlines, more=True)
+            async for piece in pieces:
+                await connection.write(piece)
+                if connection.has_head:
+                    break
+            else:
+                connection.written()
+            await connection.head()
+        except BaseException:
+            pool.give_back(connection)
+            raise
+        return Stream(pool, connection)
 
     async def unary(self, request: Outgoing, deadlines: Deadlines, *, max_bytes: int) -> Whole:
         """Send, and wait for the whole answer; raises `UpstreamFailure`, `oversized` above `max_bytes`."""

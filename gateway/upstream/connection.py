@@ -59,6 +59,10 @@ class Connection(asyncio.Protocol):
         self._total_at = NEVER
         self._between_chunks = NEVER
         self._in_exchange = False
+        self._headers_only = False
+        self._sending = False
+        self._writing_paused = False
+        self._first_byte = NEVER
         self._has_framing = False
         self._keep_alive = False
         self._body_began = False
@@ -76,9 +80,15 @@ class Connection(asyncio.Protocol):
 
     # ── the caller's side ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def send(self, head: bytes, body: bytes, deadlines: Deadlines) -> None:
-        """Start an exchange: write the request and set its deadlines."""
+    def send(
+        self, head: bytes, body: bytes, deadlines: Deadlines, *, headers_only: bool = False, more: bool = False
+    ) -> None:
+        """Start an exchange: write the request and set its deadlines.
+
+        `headers_only`: the answer has no body, whatever its head says (HEAD). `more`: the body goes on with `write`.
+        """
         assert self._transport is not None
+        self._headers_only, self._sending = headers_only, more
         self.status, self.headers, self.has_head, self.complete = 0, [], False, False
         self.received_anything = self._has_framing = self._keep_alive = self._body_began = False
         self._head_bytes = self._informational = 0
@@ -87,13 +97,34 @@ class Connection(asyncio.Protocol):
         self.exchanges += 1
         now = monotonic()
         self._total_at = now + deadlines.total
-        self._between_chunks = deadlines.between_chunks
+        self._first_byte, self._between_chunks = deadlines.first_byte, deadlines.between_chunks
         self._timer.until(min(now + deadlines.first_byte, self._total_at))
         if len(body) < _JOINED_WRITE_BYTES:
             self._transport.write(head + body)
         else:
             self._transport.write(head)
             self._transport.write(body)
+
+    async def write(self, data: bytes) -> None:
+        """The next bytes of the request's body; waits while the server does not read, unless it has answered already.
+
+        Raises `UpstreamFailure` where the connection is gone.
+        """
+        if self._error is not None:
+            raise self._error
+        if self._transport is None or self.closed or self.has_head:
+            return
+        self._transport.write(data)
+        self._timer.until(min(monotonic() + self._first_byte, self._total_at))
+        while self._must_wait_to_write():
+            await self._wait()
+
+    def _must_wait_to_write(self) -> bool:
+        return self._writing_paused and not self.has_head and self._error is None
+
+    def written(self) -> None:
+        """The body is complete."""
+        self._sending = False
 
     async def head(self) -> None:
         """Wait until `status` and `headers` are there; raises `UpstreamFailure`."""
@@ -141,6 +172,7 @@ class Connection(asyncio.Protocol):
             and not self.closed
             and self._error is None
             and self._keep_alive
+            and not self._sending
             and self._transport is not None
             and self._transport.get_write_buffer_size() == 0
         )
@@ -197,6 +229,16 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The transport is there."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its ancestry
+
+    def pause_writing(self) -> None:
+        """The server does not read as fast as we write."""
+        self._writing_paused = True
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self._writing_paused = False
+        if self._sending:
+            self._wake()
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the server."""
@@ -268,6 +310,8 @@ class Connection(asyncio.Protocol):
         self._keep_alive = self._parser.should_keep_alive()
         self.status = status
         self.has_head = True
+        if self._headers_only:
+            self._keep_alive, self.complete, self._timer.at = False, True, NEVER
         self._wake()
 
     def on_body(self, data: bytes) -> None:

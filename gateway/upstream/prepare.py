@@ -66,14 +66,30 @@ class Preparer:
             body = with_model(body, target.model, span)
         start = self._heads.get((target, path)) if not query else None
         if start is None:
-            start = _head_start(target, path, query)
+            start = _head_start(target, "POST", path, query) + b"content-length: "
             if not query:
                 self._heads[(target, path)] = start
-        if target.headers:
-            own = {name for name, _ in target.headers}
-            headers = [field for field in headers if field[0] not in own]
-        lines = [b"%b: %b\r\n" % field for field in headers]
-        return Outgoing(target.origin, b"%b%d\r\n%b\r\n" % (start, len(body), b"".join(lines)), body)
+        head = b"%b%d\r\n%b\r\n" % (start, len(body), _lines(target, headers))
+        return Outgoing(target.origin, head, body, model=target.name)
+
+
+def untouched(
+    target: Target, method: str, path: str, headers: RawHeaders, *, query: bytes = b"", framing: bytes = b""
+) -> Outgoing:
+    """A request of any method with the client's own body, which follows the head.
+
+    `framing` is the header line that says where the body ends; empty where there is none.
+    """
+    head = b"%b%b%b\r\n" % (_head_start(target, method, path, query), framing, _lines(target, headers))
+    return Outgoing(target.origin, head, b"", headers_only=method == "HEAD", model=target.name)
+
+
+def _lines(target: Target, headers: RawHeaders) -> bytes:
+    """The client's headers, without those that the model's own replace."""
+    if target.headers:
+        own = {name for name, _ in target.headers}
+        headers = [field for field in headers if field[0] not in own]
+    return b"".join([b"%b: %b\r\n" % field for field in headers])
 
 
 def _written_anew(target: Target, path: str, body: bytes) -> bytes:
@@ -85,14 +101,14 @@ def _written_anew(target: Target, path: str, body: bytes) -> bytes:
     return merged(body, {**target.overrides, "model": target.model})
 
 
-def _head_start(target: Target, path: str, query: bytes) -> bytes:
-    """Everything up to the value of content-length."""
-    where = (target.base_path + path.removeprefix("/v1")).encode() + (b"?" + query if query else b"")
-    lines = [b"POST %b HTTP/1.1" % where, b"host: " + target.origin.host_header.encode()]
+def _head_start(target: Target, method: str, path: str, query: bytes) -> bytes:
+    """The first line, and the headers that are the same for each request on this path."""
+    where = (target.base_path + path.removeprefix("/v1")).encode("latin-1") + (b"?" + query if query else b"")
+    lines = [b"%b %b HTTP/1.1" % (method.encode(), where), b"host: " + target.origin.host_header.encode()]
     own = {name for name, _ in target.headers}
-    if target.api_key and path == _MESSAGES_PATH and b"x-api-key" not in own:
+    if target.api_key and path.startswith(_MESSAGES_PATH) and b"x-api-key" not in own:
         lines.append(b"x-api-key: " + target.api_key.encode())
     if target.api_key and b"authorization" not in own:
         lines.append(b"authorization: Bearer " + target.api_key.encode())
     lines += [b"%b: %b" % field for field in target.headers]
-    return b"\r\n".join((*lines, b"content-length: "))
+    return b"\r\n".join((*lines, b""))

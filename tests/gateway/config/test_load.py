@@ -168,10 +168,9 @@ def test_options_that_nothing_acts_on_yet_are_said_aloud(sample_file: Path) -> N
     config = load_file(sample_file, {"ACME_KEY": "s3cret"})
     assert any("acme-v13.price" in note for note in config.not_yet())
     plan = "plans: {p: {stages: [{weight: 1%, on_deadline: approve}]}}\n"
-    text = f"{SMALL}passthrough: {{/v1/audio/speech: chat}}\n{plan}"
+    text = f"{SMALL}{plan}"
     warnings = examine(text.replace("stable: a}", "stable: a, present_model_as: endpoint}"), "f.yaml", {}).warnings
     assert [warning.partition(":")[0] for warning in warnings] == [
-        "passthrough./v1/audio/speech",
         "endpoints.chat.present_model_as",
         "plans.p.stages[0].on_deadline",
     ]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import anyio
 import anyio.lowlevel
@@ -303,3 +304,23 @@ async def test_a_slow_reader_holds_the_server_back() -> None:
                 received += len(data)
             stream.close()
     assert received == total
+
+
+async def test_two_models_on_one_server_share_no_connections() -> None:
+    """A model that holds all its connections leaves the other model's alone."""
+
+    async def script(asked: Asked, line: Line) -> None:
+        if asked.body == b"slow":
+            await anyio.sleep_forever()
+        await line.send(whole(b"ok"))
+
+    async with model_server(script) as server:
+        slow, quick = (replace(request(server.port, body), model=body.decode()) for body in (b"slow", b"quick"))
+        with running_client(max_connections=1) as client:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(client.open_stream, slow, PATIENT)
+                with anyio.fail_after(2):
+                    while not server.asked:  # noqa: ASYNC110 - polled with a deadline
+                        await anyio.sleep(0.005)
+                assert (await client.unary(quick, PATIENT, max_bytes=10)).body == b"ok"
+                tasks.cancel_scope.cancel()

@@ -1,0 +1,25 @@
+"""The client's connection, as far as the data plane must know it: one thing more than ASGI says."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol, TypeAlias
+
+Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
+"""ASGI's receive; its messages are ASGI's own untyped mappings."""
+Send: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[None]]
+"""ASGI's send; likewise."""
+
+
+class Link(Protocol):
+    """One client's connection."""
+
+    on_left: Callable[[], object] | None
+
+    def has_left(self) -> bool:
+        """Whether the client is gone."""
+
+    def abort(self) -> None:
+        """Cut the connection."""
+
+
+class ClientLeft(Exception):
+    """The client closed its connection before its request was complete."""

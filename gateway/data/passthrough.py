@@ -1,0 +1,153 @@
+"""Paths that the configuration passes through: any method, to the endpoint's stable model, both ways unbuffered.
+
+Uploads, downloads, multipart, audio and ranges: bytes go on as they come, and whoever is slow slows the other side.
+Nothing is parsed, split, mirrored or counted as evidence; the model's name in a body stays what the client wrote. So no
+bound on the body holds here, since none is kept. What comes of a broken answer is a broken connection.
+
+A path is passed only where the file names it; `/v1/files/*` names all below `/v1/files/`. A path with dot segments is
+never passed: what the model server makes of it would not be what was named.
+"""
+
+from asyncio import CancelledError, current_task
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final
+from urllib.parse import unquote
+
+from gateway.data.api import upstream_error
+from gateway.data.incoming import Incoming
+from gateway.data.link import ClientLeft, Link, Receive, Send
+from gateway.data.record import Recorder
+from gateway.upstream.asking import Asker
+from gateway.upstream.client import Stream
+from gateway.upstream.errors import UpstreamFailure
+from gateway.upstream.headers import ANSWER, RawHeaders, end_to_end
+from gateway.upstream.prepare import untouched
+from routing.exposure import Route
+from shadow.exchange import Outcome
+
+_BELOW: Final = "/*"
+_FIRST_REJECTION: Final = 400
+_FIRST_SERVER_ERROR: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """One request on its way through. `pieces` are its body's bytes, framed as they go upstream."""
+
+    incoming: Incoming
+    route: Route
+    request_id: str
+    pieces: AsyncIterator[bytes]
+    has_body: bool
+
+
+class Passthrough:
+    """Which paths pass, and passing them. `paths` is the configuration's: path or `path/*` → endpoint."""
+
+    def __init__(self, paths: Mapping[str, str], asker: Asker, recorder: Recorder) -> None:
+        self._exact = {path: endpoint for path, endpoint in paths.items() if not path.endswith(_BELOW)}
+        below = {path[:-1]: endpoint for path, endpoint in paths.items() if path.endswith(_BELOW)}
+        self._below = sorted(below.items(), key=lambda named: -len(named[0]))
+        self._asker = asker
+        self._recorder = recorder
+
+    def endpoint(self, path: str) -> str | None:
+        """The endpoint that a path goes to, None where it is not passed. The longest name that fits counts."""
+        found = self._exact.get(path)
+        if found is None:
+            found = next((endpoint for start, endpoint in self._below if path.startswith(start)), None)
+        return None if found is None or _has_dot_segments(path) else found
+
+    async def serve(self, passing: Passing, link: Link, send: Send) -> None:
+        """Pass the request, and its answer; raises `ApiError` where the model server gives none."""
+        task = current_task()
+        assert task is not None
+        if link.has_left():
+            return
+        link.on_left = task.cancel
+        began, outcome = monotonic(), Outcome.FAILED
+        try:
+            outcome = await self._exchange(passing, link, send)
+        except UpstreamFailure as error:
+            raise upstream_error(error.kind) from error
+        except ClientLeft:
+            outcome = Outcome.CANCELLED
+        except CancelledError:
+            outcome = Outcome.CANCELLED
+            if not link.has_left():
+                raise
+            task.uncancel()
+        finally:
+            link.on_left = None
+            self._recorder.passed(passing.route.endpoint, outcome, monotonic() - began)
+
+    async def _exchange(self, passing: Passing, link: Link, send: Send) -> Outcome:
+        stream = await self._open(passing)
+        try:
+            headers = _answer_headers(passing, stream.headers)
+            await send({"type": "http.response.start", "status": stream.status, "headers": headers})
+            chunk = stream.take()
+            while True:
+                ended = stream.complete
+                await send({"type": "http.response.body", "body": chunk, "more_body": not ended})
+                if ended:
+                    return _outcome(stream.status)
+                chunk = await stream.read()
+        except UpstreamFailure:
+            link.abort()
+            return Outcome.FAILED
+        finally:
+            stream.close()
+
+    async def _open(self, passing: Passing) -> Stream:
+        incoming, target = passing.incoming, self._asker.target(passing.route.stable.model)
+        framing = b""
+        if passing.has_body:
+            length = incoming.content_length
+            framing = b"transfer-encoding: chunked\r\n" if length is None else b"content-length: %d\r\n" % length
+        request = untouched(
+            target, incoming.method, incoming.path, incoming.passed, query=incoming.query, framing=framing
+        )
+        deadlines = self._asker.deadlines(target)
+        if passing.has_body:
+            return await self._asker.client.open_upload(request, passing.pieces, deadlines)
+        return await self._asker.client.open_stream(request, deadlines)
+
+
+async def pieces(receive: Receive, *, chunked: bool) -> AsyncIterator[bytes]:
+    """The request's body as it comes; raises `ClientLeft` where it ends too early."""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ClientLeft
+        if piece := message.get("body", b""):
+            yield b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece
+        if not message.get("more_body"):
+            break
+    if chunked:
+        yield b"0\r\n\r\n"
+
+
+def _has_dot_segments(path: str) -> bool:
+    return any(segment in (".", "..") for segment in unquote(path).replace("\\", "/").split("/"))
+
+
+def _answer_headers(passing: Passing, upstream: RawHeaders) -> RawHeaders:
+    headers = end_to_end(upstream, ANSWER)
+    request_id = passing.request_id.encode()
+    if not any(name == b"x-request-id" for name, _ in headers):
+        headers.append((b"x-request-id", request_id))
+    return [
+        *headers,
+        (b"x-driftgate-endpoint", passing.route.endpoint.encode()),
+        (b"x-driftgate-arm", b"stable"),
+        (b"x-driftgate-request-id", request_id),
+    ]
+
+
+def _outcome(status: int) -> Outcome:
+    if status < _FIRST_REJECTION:
+        return Outcome.COMPLETED
+    return Outcome.REJECTED if status < _FIRST_SERVER_ERROR else Outcome.FAILED
