@@ -9,6 +9,8 @@ from loadtest.contest import METHODS, Exposure
 from loadtest.figures import LEVEL, Share, Speed
 from loadtest.judge_speed import Timing
 from loadtest.late_onset import Delay
+from rollback.budget import LATE_SHARE
+from rollback.onset import MOST_WINDOWS
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = ROOT / "docs" / "statistics.md"
@@ -206,6 +208,8 @@ def tables(results: Results) -> str:
         documented_runs=results.documented_runs,
         level=LEVEL,
         minutes=results.seconds / 60,
+        late_share=LATE_SHARE,
+        windows=MOST_WINDOWS,
         summary=summary(results),
         alarms=shares_table(results.alarms),
         by_request=shares_table(results.by_request),
@@ -273,8 +277,9 @@ answer while it spoils others. Split votes are requests of both arms.
 
 ## A drift that begins late
 
-Five times the limit, after so many votes without any drift. Votes come at 8 a second. The search for a late onset has a
-quarter of the test's alpha, and an alarm needs T/alpha for its T = 400 windows; the plain test has the rest.
+Five times the limit, after so many votes without any drift. Votes come at 8 a second. The search for a late onset has
+{late_share:.0%} of the test's alpha, and an alarm needs T/alpha for its T = {windows} windows; the plain test has
+the rest.
 
 {late}
 
@@ -295,7 +300,7 @@ large as the candidate; here it has all of stable's traffic, which only helps it
 5,000 requests and two sides, so it is far from its 5 % here.
 
 **At equal false rollbacks**: requests served by the candidate before the rollback (share of rollouts caught). driftgate
-has its normal alpha of 5 %, a quarter of it for the search for a late onset. Each other method got, for each row, the
+has its normal alpha of 5 %, part of it for the search for a late onset. Each other method got, for each row, the
 setting with which it is wrong as rarely as driftgate really was, on drift at the limit in the same traffic. Nobody
 could know that setting beforehand. {contest_runs:,} rollouts in each row, only split evidence; where answers are
 mirrored, driftgate finds such drifts in pairs before any user is exposed.

@@ -33,9 +33,9 @@ it costs only log 2 of about 7. Budgets of class signal and observe spend nothin
 level.
 
 Where a guardrail's test can be searched for a *late onset* (`rollback.onset`), two fifths of its share go to that. A
-drift of 5 × the limit then takes 7 % more pairs from the start than with all of the share, and one that begins after
+drift of 5 × the limit then takes 6 % more pairs from the start than with all of the share, and one that begins after
 30,000 good pairs 1.9 × as long as that, instead of 48 × without the search. With half of the share it was 1.8 ×, from a
-start that is 9 % later.
+start that is 8 % later.
 
 Showing *no harm* needs no correction over budgets, because every one of them must be shown; nor over stages, which come
 in a fixed order. But where either of two sources may show it, they share alpha: three quarters for pairs, which are

@@ -2,8 +2,8 @@
 
 A request belongs to the window in which it was *assigned*: its id is stamped on the exchange then, before anybody knows
 what will come of it. Ids depend on the rollout's age alone. Windows last 25 seconds at first, and 1/150 of the age once
-that is more, so that their number grows with the logarithm of time: 150 in the first hour, 308 after three hours, 620
-after a day, 1,131 after a month. Counters by window stay few (some 35 in each), and after a day a window still lasts no
+that is more, so that their number grows with the logarithm of time: 144 in the first hour, 308 after three hours, 620
+after a day, 1,130 after a month. Counters by window stay few (some 35 in each), and after a day a window still lasts no
 longer than ten minutes.
 
 Not here: what is made of them (`rollback.onset`).
