@@ -10,13 +10,21 @@ P  `ledger`      counters, sorted by what they count
 P  `tallies`     counters → the observations of one test
 P  `references`  stable's quantiles, frozen between stages
 P  `cases`       one test on one slice: estimate, bounds, log e-values
+P  `onset`       harm that begins late
+P  `mismatch`    arms out of proportion, and answers that are missing on one of them
 P  `evidence`    cases → the table of signals
 P  `verdict`     one row of that table
 P  `readiness`   what a stage lacks before it may widen
 P  `bursts`      hard failures of the last seconds
 P  `sentences`   numbers in words
 P  `decision`    what to do: one pure function, with reasons
+P  `profiles`    an endpoint's traffic, and how stable behaves by itself
+P  `forecast`    what a plan will take, before it starts
+P  `forecast_streams`  what a stage would observe under a supposed drift
+P  `forecast_runs`  supposed rollouts, drawn many at a time
 P  `audit`       the entry of one transition, with the counters it was decided on
+P  `again`       a decision judged again from its audit entry
+P  `recorded`    recorded pairs, judged offline
 P  `recall`      what to do when Redis knows less than the journal
 P  `carrying`    carrying a transition out, in the one order that can be interrupted anywhere
 P  `watching`    what the controller last saw of an endpoint

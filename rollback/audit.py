@@ -1,22 +1,40 @@
 """The audit entry: who did what to a rollout, why, and the numbers that it was decided on.
 
-It keeps the counters themselves, so that a decision can be judged again from its entry alone. It holds no prompt, no
-answer and no key.
+It keeps the counters themselves and everything else that was known, so that a decision can be judged again from its
+entry alone, to the last bit (`rollback.again`). It holds no prompt, no answer and no key.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from rollback.decision import Facts
 from rollback.rollout import Phase, Rollout
 from rollback.verdict import SignalReport
 from routing.errors import MalformedState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What the judge decided on at `now`: the document before, and the facts, whose cells are the entry's own."""
+
+    before: Rollout
+    facts: Facts
+    now: float
+
+
+def basis_of(before: Rollout, facts: Facts, now: float) -> Basis:
+    """The basis of a decision, for an entry that keeps the cells."""
+    return Basis(before=before, facts=replace(facts, cells={}), now=now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One transition. `at` is Redis server time in Unix seconds; `id` is the stream's, empty until it is stored."""
+    """One transition. `at` is Redis server time in Unix seconds; `id` is the stream's, empty until it is stored.
+
+    `basis` is there where the judge decided, and not an operator; entries of driftgate 0.1 have none.
+    """
 
     at: float
     actor: str
@@ -31,6 +49,7 @@ class AuditEntry:
     signals: tuple[SignalReport, ...] = ()
     cells: dict[str, int] = field(default_factory=dict)
     id: str = ""
+    basis: Basis | None = None
 
 
 _encoder = msgspec.json.Encoder()
@@ -46,6 +65,7 @@ def entry_of(
     action: str,
     signals: tuple[SignalReport, ...] = (),
     cells: Mapping[str, int] | None = None,
+    basis: Basis | None = None,
 ) -> AuditEntry:
     """The entry of the transition from `before` (None: there was no rollout) to `after`."""
     same = before is not None and before.id == after.id
@@ -62,6 +82,7 @@ def entry_of(
         reason=after.reason,
         signals=signals,
         cells=dict(cells or {}),
+        basis=basis,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from rollback import audit
-from rollback.audit import AuditEntry
+from rollback.audit import AuditEntry, Basis
 from rollback.journal import JournalState
 from rollback.rollout import Phase, Rollout
 from rollback.store import Transition
@@ -57,6 +57,7 @@ class Because:
     trigger: str = "operator"
     signals: tuple[SignalReport, ...] = ()
     cells: Mapping[str, int] = field(default_factory=dict)
+    basis: Basis | None = None
 
 
 class Local(Protocol):
@@ -115,6 +116,7 @@ class Carrier:
             action=because.action,
             signals=because.signals,
             cells=because.cells,
+            basis=because.basis,
         )
         lease_ms = int(after.plan.lease_seconds * 1000)
         granted_at = self._clock()

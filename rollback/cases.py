@@ -67,11 +67,8 @@ class Case:
         if arms is None:
             mean = self.harm.mean
             return None if mean is None else mean * test.scale
-        if test.kind is TestKind.CEILING or arms.candidate is None or arms.stable is None:
-            return arms.candidate if test.kind is TestKind.CEILING else None
-        if test.kind is TestKind.RATIO:
-            return arms.candidate / arms.stable if arms.stable else None
-        return (arms.candidate - arms.stable) * (-1.0 if test.counts_too_short else 1.0)
+        drift = arms.drift(test.kind)
+        return -drift if drift is not None and test.counts_too_short else drift
 
     def log_harm(self) -> float:
         """Log e-value for harm: against "the drift is within the limit"."""

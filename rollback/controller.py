@@ -15,6 +15,7 @@ from typing import Final, Protocol
 import anyio
 
 from rollback import decision as judging
+from rollback.audit import basis_of
 from rollback.carrying import Because, Carrier, Local, next_generation
 from rollback.decision import Decision, DecisionKind, Facts
 from rollback.errors import Conflict, JournalFailed
@@ -174,7 +175,8 @@ class Controller:
 
     async def _judge(self, rollout: Rollout, loaded: Loaded, watched: Watched) -> None:
         cells, counts = await self._store.evidence(rollout)
-        decision = self._decide(rollout, watched.facts(rollout, cells, counts, loaded.now), loaded.now)
+        facts = watched.facts(rollout, cells, counts, loaded.now)
+        decision = self._decide(rollout, facts, loaded.now)
         watched.reports = decision.reports
         if not self.leads:
             return  # every gateway shows the numbers; the leader acts on them
@@ -195,6 +197,7 @@ class Controller:
             trigger=decision.trigger,
             signals=decision.reports,
             cells=cells,
+            basis=basis_of(rollout, facts, loaded.now),
         )
         change = await self._carrier.carry_out(rollout, decision.after, because, generation)
         watched.rollout = change.after

@@ -2,14 +2,14 @@
 
 The rules, in the order in which they are asked; the first that applies decides:
 
-1. ROLL BACK: harm of any guardrail, a ceiling among them; a burst of hard failures. Nothing prevents a rollback: not a
-   pause, nor a store that is unwell, nor a deadline that says hold.
+1. ROLL BACK: harm of any guardrail, a ceiling among them, from the start or begun late; a burst of hard failures.
+   Nothing prevents a rollback: not a pause, nor a store that is unwell, nor a deadline that says hold.
 2. TIMEOUT: the stage's deadline passed with something lacking. Roll back, or hold, or hold until an operator approves,
    as the plan says. Never widen because nothing came of it.
 3. STEP DOWN: blind for longer than `max_blind` with users exposed. Back to the last stage that was proven, and once
    more after another `max_blind`. It takes exposure away, so it comes before what merely keeps it.
-4. HOLD: paused, the store unwell, stable failing, blind, burn of a guardrail at 50 % or more, harm of class signal.
-   Or something is lacking: evidence, votes, bake time.
+4. HOLD: paused, the store unwell, stable failing, arms out of proportion, blind, burn of a guardrail at 50 % or more,
+   harm of class signal. Or something is lacking: evidence, votes, bake time.
 5. WIDEN, or PROMOTE from the last stage, when nothing is lacking. A plan that ends at weight 0 is never promoted from
    by itself: no user has had an answer from the candidate.
 
@@ -28,6 +28,7 @@ from typing import Final
 from rollback import phases, sentences
 from rollback.bursts import Recent, recent
 from rollback.evidence import Evidence, examine
+from rollback.mismatch import mismatches
 from rollback.plan import BudgetClass, OnDeadline
 from rollback.readiness import Lack, lacks, unanswered
 from rollback.references import frozen
@@ -167,12 +168,19 @@ def _harm(view: _View) -> Decision | None:
     row = max(bad, key=_excess)
     reason = view.finding(row, sentences.relation_of_harm(row))
     after = phases.rolled_back(view.rollout, actor=ACTOR, reason=reason, now=view.now)
-    return view.transition(DecisionKind.ROLL_BACK, after, "ceiling" if row.test is TestKind.CEILING else "guardrail")
+    return view.transition(DecisionKind.ROLL_BACK, after, _trigger(row))
+
+
+def _trigger(row: SignalReport) -> str:
+    if row.late:
+        return "late_onset"
+    return "ceiling" if row.test is TestKind.CEILING else "guardrail"
 
 
 def _excess(row: SignalReport) -> float:
     """How many limits the estimate amounts to."""
-    return abs(row.estimate or 0.0) / max(abs(row.limit), 1e-9)
+    estimate = row.late_estimate if row.late else row.estimate
+    return abs(estimate or 0.0) / max(abs(row.limit), 1e-9)
 
 
 def _burst(view: _View) -> Decision | None:
@@ -201,6 +209,7 @@ def _obstacles(view: _View) -> Iterator[Lack]:
             f"stable fails {view.recent.stable_failed:,} of {view.recent.stable_asked:,} requests itself; "
             "goes on when it recovers",
         )
+    yield from mismatches(view.evidence.ledger, facts.counts, rollout.stage)
     if facts.blind_seconds > rollout.plan.max_blind_seconds and unanswered(view.evidence, view.reports):
         yield Lack(
             Holding.BLIND,

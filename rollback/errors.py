@@ -6,6 +6,7 @@ RollbackError
 ├── UnknownEndpoint    no endpoint of that name in the configuration
 ├── UnknownRollout     no rollout of that id
 ├── InvalidPlan        a plan that cannot work; the message says why
+├── Unreadable         a file of recorded pairs, or an exported decision, that cannot be judged; says where and why
 └── JournalFailed      the local journal could not be written
 """
 
@@ -32,6 +33,10 @@ class UnknownRollout(RollbackError):
 
 class InvalidPlan(RollbackError):
     """The plan contradicts itself or cannot finish."""
+
+
+class Unreadable(RollbackError):
+    """A file that was given to be judged cannot be. The message says where, and why."""
 
 
 class JournalFailed(RollbackError):

@@ -2,14 +2,17 @@
 
 *Harm* is judged on the evidence of all stages, and is shown once its log e-value reaches log(1/alpha_j). *No harm* is
 judged on this stage's own counters, at this stage's margin: with cumulative ones a drift that starts after 5,000 good
-pairs would pass for another 1,300. `burn` is how far the proof of harm has come, now: a log e-value falls again.
+pairs would pass for another 1,300. Harm that *begins late* has a detector of its own (`rollback.onset`), for guardrails
+on all requests. `burn` is how far the proof of harm has come, now: a log e-value falls again.
 
 What is missing has three names. *Not applicable*: every one of enough votes had nothing to measure (no structure was
 asked for). *Unmeasured*: the signal applies and could not be read, or not often enough to trust the rest. *Not
 enough*: too few votes. The last two hold.
 
 Slices are judged by the same tests and reported with class observe; nothing is decided on them here, and no bound is
-computed for them, which would cost more than everything else.
+computed for them, which would cost more than everything else. With many slices one of them looks bad by chance, so a
+slice is called harmed only at E ≥ S/alpha, S being how many slices there may be: then the chance that *any* slice is
+wrongly named is at most alpha.
 
 Everything is sorted before it is summed, so that the same counters give the same verdict to the last bit, in whatever
 order a store returns them.
@@ -19,18 +22,22 @@ Not here: what to do about it (`rollback.decision`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import log
 from typing import Final
 
 from rollback.budget import Test, expand, no_harm_alpha, question
 from rollback.cases import Case, case_of
 from rollback.ledger import Ledger, read
+from rollback.onset import Onset, onset
+from rollback.onset import bar as onset_bar
 from rollback.plan import BudgetClass, Stage
 from rollback.rollout import Rollout
 from rollback.sequential import still_needed
 from rollback.verdict import SignalReport, Source, Verdict
 from routing.arms import Arm
 from shadow.cells import EVERY
+from shadow.slices import MAX_VALUES
 
 KEYLESS_LIMIT: Final = 0.05
 """More pairs than this from clients without a key, and pairs only warn: requests of one client depend on each other."""
@@ -43,7 +50,7 @@ LEAST_VOTES: Final = 30
 it should have been measured and was not."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evidence:
     """The counters of a rollout, ready to be judged."""
 
@@ -55,6 +62,16 @@ class Evidence:
     def stage(self) -> Stage:
         """The present stage of the plan."""
         return self.rollout.plan.stages[self.rollout.stage]
+
+    @cached_property
+    def slice_bar(self) -> float:
+        """What a slice's log e-value must reach beyond the test's own bar: the logarithm of how many there may be.
+
+        Every dimension may have `MAX_VALUES` values and `other`; several gateways may come to more between them.
+        """
+        named = self.ledger.slices()[1:]
+        dimensions = {name.partition("=")[0] for name in named}
+        return log(max(1, len(named), (MAX_VALUES + 1) * len(dimensions)))
 
     @property
     def pairs_only_warn(self) -> bool:
@@ -69,6 +86,8 @@ class Evidence:
         rows = []
         for slice_ in self.ledger.slices():
             for test in self.tests:
+                if slice_ != EVERY and not self.ledger.observes(test.cell_signal, slice_, test.source):
+                    continue
                 case = case_of(self.rollout, self.ledger, test, slice_)
                 if case.harm.n or (slice_ == EVERY and test.occurs_at(self.stage.weight_bps)):
                     rows.append(self._report(case, slice_))
@@ -99,6 +118,10 @@ class Evidence:
         test, arms = case.test, case.arms
         everywhere = slice_ == EVERY
         log_harm = case.log_harm()
+        late = onset(self.ledger, test) if everywhere and test.late_alpha else Onset()
+        bar = test.bar if everywhere else test.bar + self.slice_bar
+        is_late = late.log_value >= onset_bar(test) and log_harm < bar
+        is_harm = is_late or log_harm >= bar
         decides = everywhere and test.decides_widening and test.occurs_at(self.stage.weight_bps)
         harmless = decides and self._is_harmless(case)
         return SignalReport(
@@ -113,7 +136,7 @@ class Evidence:
             candidate_rate=arms.candidate if arms else None,
             bound=case.bound() if everywhere else None,
             limit=test.limit * test.scale,
-            burn=min(1.0, max(0.0, log_harm / test.bar)),
+            burn=min(1.0, max(0.0, log_harm / bar, late.log_value / onset_bar(test))),
             n=case.n,
             stage_n=case.own_n,
             not_applicable=case.missing.not_applicable,
@@ -121,7 +144,10 @@ class Evidence:
             harmless=harmless,
             decides_widening=decides,
             optional=test.optional,
-            verdict=Verdict.HARM if log_harm >= test.bar else self._verdict_without_harm(case, harmless),
+            verdict=Verdict.HARM if is_harm else self._verdict_without_harm(case, harmless),
+            late=is_late,
+            late_n=late.n if is_late else 0,
+            late_estimate=late.estimate if is_late else None,
         )
 
     def _class(self, test: Test) -> BudgetClass:

@@ -102,6 +102,7 @@ class Rollout:
             stage=self.stage,
             revision=self.revision,
             epoch=self.epoch,
+            started_at=self.started_at,
         )
 
 

@@ -12,11 +12,23 @@ from rollback.verdict import Side, SignalReport, Source, TestKind
 
 def finding(report: SignalReport, interval: tuple[float, float] | None, relation: str) -> str:
     """One signal's numbers: `refusal +4.1 pp [2.6, 5.7] over the limit of 2.0 pp, n = 812, burn 100 %`."""
+    if report.late:
+        return _late(report, relation)
     estimate = _signed(report, report.estimate) if report.estimate is not None else "unknown"
     unit = _unit(report)
     between = f" [{_plain(report, interval[0])}, {_plain(report, interval[1])}]" if interval else ""
     burn = f"{100.0 * report.burn:.0f} %"
     return f"{title(report)} {estimate} {unit}{between} {relation} {limit(report)}, n = {report.n:,}, burn {burn}"
+
+
+def _late(report: SignalReport, relation: str) -> str:
+    """`refusal +9.0 pp over the limit of 2.0 pp in the last 260 pairs: it began late, …`."""
+    drift = f"{_signed(report, report.late_estimate)} {_unit(report)}" if report.late_estimate is not None else "drifts"
+    votes = f"{report.late_n:,} {'pairs' if report.source is Source.PAIRED else 'votes'}"
+    whole = f"{_signed(report, report.estimate)} in all, n = {report.n:,}" if report.estimate is not None else ""
+    return (
+        f"{title(report)} {drift} {relation} {limit(report)} in the last {votes}: it began late ({whole}), burn 100 %"
+    )
 
 
 def relation_of_harm(report: SignalReport) -> str:

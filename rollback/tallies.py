@@ -28,7 +28,7 @@ from typing import Final
 import numpy as np
 
 from rollback.budget import Test
-from rollback.ledger import Ledger
+from rollback.ledger import Ints, Ledger
 from rollback.rollout import Rollout
 from rollback.sequential import Tally
 from rollback.verdict import Side, TestKind
@@ -77,25 +77,40 @@ class Rates:
         """The candidate's rate; None before its first vote."""
         return self.candidate_bad / self.candidate_n if self.candidate_n else None
 
+    def drift(self, kind: TestKind) -> float | None:
+        """What a test of this kind is about: candidate − stable, their ratio, or the candidate's own rate."""
+        if kind is TestKind.CEILING or self.candidate is None or self.stable is None:
+            return self.candidate if kind is TestKind.CEILING else None
+        if kind is TestKind.RATIO:
+            return self.candidate / self.stable if self.stable else None
+        return self.candidate - self.stable
+
 
 def paired_tallies(ledger: Ledger, test: Test, slice_: str, stage: int) -> tuple[Tally, Tally]:
     """Differences of all stages, and of this one."""
-    everywhere: dict[int, int] = {}
-    here: dict[int, int] = {}
-    for cell, count in ledger.paired.get((test.cell_signal, slice_), ()):
-        index = cell.index
-        everywhere[index] = everywhere.get(index, 0) + count
-        if cell.stage == stage:
-            here[index] = here.get(index, 0) + count
-    return lattice_tally(everywhere), lattice_tally(here)
+    held = ledger.paired.get((test.cell_signal, slice_))
+    if held is None:
+        return _NOTHING, _NOTHING
+    return _lattice(held.by_index()), _lattice(held.by_index(stage))
 
 
 def lattice_tally(counts: Mapping[int, int]) -> Tally:
-    """Differences by lattice index. In index order, so that the sum of their logarithms has one order as well."""
-    indices = sorted(index for index, count in counts.items() if count > 0 and abs(index) <= LATTICE_STEPS)
-    ones = np.ones(len(indices))
-    values = np.array(indices, dtype=np.float64) / LATTICE_STEPS
-    return Tally(values, np.array([counts[index] for index in indices], dtype=np.float64), -ones, ones)
+    """Differences by lattice index."""
+    by_index = np.zeros(2 * LATTICE_STEPS + 1, dtype=np.int64)
+    for index, count in counts.items():
+        if abs(index) <= LATTICE_STEPS:
+            by_index[index + LATTICE_STEPS] = count
+    return _lattice(by_index)
+
+
+def _lattice(by_index: Ints) -> Tally:
+    """In index order, so that the sum of their logarithms has one order whatever order the counters came in."""
+    (found,) = np.nonzero(by_index > 0)
+    ones = np.ones(len(found))
+    return Tally((found - LATTICE_STEPS) / LATTICE_STEPS, by_index[found].astype(np.float64), -ones, ones)
+
+
+_NOTHING: Final = _lattice(np.zeros(1, dtype=np.int64))
 
 
 def buckets(ledger: Ledger, rollout: Rollout, test: Test, slice_: str) -> tuple[Bucket, ...]:

@@ -52,6 +52,8 @@ class SignalReport:
     `bound` is one-sided at this test's own share of alpha, on the side that matters: it agrees with the verdict.
     `harmless` says whether no-harm is shown on this stage's own cells at this stage's margin. `decides_widening` is
     false for tests that only look for harm.
+    `late` says that the harm began late and is shown by the votes since then alone: `late_n` of them, with the drift
+    `late_estimate`. `burn` is that of whichever proof of harm has come further.
     """
 
     signal: str
@@ -74,3 +76,6 @@ class SignalReport:
     decides_widening: bool
     optional: bool
     verdict: Verdict
+    late: bool = False
+    late_n: int = 0
+    late_estimate: float | None = None

@@ -28,7 +28,8 @@ class Grant:
     """A lease on exposing `candidate`. `weight_bps` 0 permits mirroring only.
 
     `revision` is the fence: it counts every transition of the endpoint, over all its rollouts. `epoch` names the
-    counters that exchanges made under this grant belong to.
+    counters that exchanges made under this grant belong to. `started_at` is when the rollout began, in Unix seconds; 0
+    where an older controller did not say.
     """
 
     rollout: str
@@ -38,6 +39,7 @@ class Grant:
     stage: int
     revision: int
     epoch: int
+    started_at: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight_bps <= WEIGHT_SCALE:

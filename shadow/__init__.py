@@ -8,6 +8,8 @@ P  `reading`     one value of one signal, or why there is none
 P  `signals`     one file per signal
 P  `comparison`  exchanges of one request, compared: the counts they add
 P  `cells`       the names and arithmetic of evidence counters
+P  `windows`     in which window of time a request was assigned
+P  `units`       sticky keys, counted at the points that their first request came to
 P  `sampling`    which exchanges are mirrored, and in which direction
 P  `slices`      the names of an exchange's slices, bounded in number
 P  `pacing`      how fast the mirror may ask

@@ -6,6 +6,10 @@ onto a lattice of 41 values in [−1, 1], step 0.05, rounded up or down by a has
 probabilities that keep the mean exact (Waudby-Smith & Ramdas 2010.09686 bets on bounded means, so an unbiased rounding
 keeps every guarantee).
 
+Two kinds of cell are about all requests together, and carry no slice: observations by window, for the search for a
+late onset (their lattice is coarser: −1, −0.8 … 1), and *units*, whose numbers on each arm must be in the proportion
+of the weights.
+
 Not here: what is observed (`comparison`) and what follows from it (`rollback.evidence`).
 """
 
@@ -18,6 +22,9 @@ from routing.bucketing import Purpose, fraction
 
 LATTICE_STEPS: Final = 20
 """Steps from 0 to 1: values are index/20 for index in −20 … 20."""
+
+WINDOW_STEPS: Final = 5
+"""Steps from 0 to 1 of a difference counted by window: fewer counters, for a search that looks for large drifts."""
 
 EVERY: Final = "*"
 """The slice that holds all requests."""
@@ -99,7 +106,50 @@ class VotesCell:
         return f"k/{self.stage}/{self.source}/{self.arm.value}"
 
 
-Cell: TypeAlias = PairedCell | SplitCell | MissingCell | VotesCell
+@dataclass(frozen=True, slots=True)
+class WindowPairedCell:
+    """How often candidate minus stable was `index`/5 for requests assigned in `window` (`shadow.windows`)."""
+
+    signal: str
+    window: int
+    index: int
+
+    def __str__(self) -> str:
+        return f"wp/{self.signal}/{self.window}/{self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSplitCell:
+    """How often a request assigned to `arm` in `window`, at this weight, was good, bad or lost."""
+
+    signal: str
+    window: int
+    weight_bps: int
+    arm: Arm
+    event: str
+
+    def __str__(self) -> str:
+        return f"ws/{self.signal}/{self.window}/{self.weight_bps}/{self.arm.value}/{self.event}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitsCell:
+    """How many units of assignment (sticky keys), new in the epoch, came at least to `point` with their first request.
+
+    `weight_bps` is the candidate's weight when the first request was assigned, so each unit was on the candidate with
+    just that probability, whatever happened before it.
+    """
+
+    stage: int
+    weight_bps: int
+    arm: Arm
+    point: str
+
+    def __str__(self) -> str:
+        return f"u/{self.stage}/{self.weight_bps}/{self.arm.value}/{self.point}"
+
+
+Cell: TypeAlias = PairedCell | SplitCell | MissingCell | VotesCell | WindowPairedCell | WindowSplitCell | UnitsCell
 
 
 def parse(field: str) -> Cell | None:
@@ -113,13 +163,19 @@ def parse(field: str) -> Cell | None:
             return MissingCell(signal, slice_, int(stage), source, Arm(arm), reason)
         case ["k", stage, source, arm]:
             return VotesCell(int(stage), source, Arm(arm))
+        case ["wp", signal, window, index]:
+            return WindowPairedCell(signal, int(window), int(index))
+        case ["ws", signal, window, weight, arm, event]:
+            return WindowSplitCell(signal, int(window), int(weight), Arm(arm), event)
+        case ["u", stage, weight, arm, point]:
+            return UnitsCell(int(stage), int(weight), Arm(arm), point)
         case _:
             return None
 
 
-def lattice_index(difference: float, salt: str, request_id: str, signal: str) -> int:
+def lattice_index(difference: float, salt: str, request_id: str, signal: str, steps: int = LATTICE_STEPS) -> int:
     """The lattice index of a difference in [−1, 1]: an unbiased, reproducible rounding."""
-    scaled = min(1.0, max(-1.0, difference)) * LATTICE_STEPS
+    scaled = min(1.0, max(-1.0, difference)) * steps
     below = floor(scaled)
     up = fraction(Purpose.ROUND, salt, f"{signal}:{request_id}") < scaled - below
     return below + 1 if up else below

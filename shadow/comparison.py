@@ -20,10 +20,25 @@ from typing import Final, TypeAlias
 from routing.arms import Arm
 from routing.bucketing import WEIGHT_SCALE
 from shadow.answer import Answer, Ask, Unreadable
-from shadow.cells import EVERY, Cell, Event, MissingCell, PairedCell, SplitCell, Vote, VotesCell, lattice_index
+from shadow.cells import (
+    EVERY,
+    LATTICE_STEPS,
+    WINDOW_STEPS,
+    Cell,
+    Event,
+    MissingCell,
+    PairedCell,
+    SplitCell,
+    Vote,
+    VotesCell,
+    WindowPairedCell,
+    WindowSplitCell,
+    lattice_index,
+)
 from shadow.exchange import Exchange, Outcome
 from shadow.reading import Measured, NotApplicable, Reading, Unmeasured
 from shadow.signals import agreement, length, refusal, schema
+from shadow.windows import UNKNOWN
 
 KEYLESS_SIGNAL: Final = "pairs"
 """The signal name under which pairs of clients without a key are marked; no signal has it."""
@@ -92,7 +107,8 @@ def split_vote(exchange: Exchange, ask: Ask, own: Readings, slices: tuple[str, .
         _split(exchange, "ttft", _first_byte(exchange)),
         _split(exchange, "errors", _error(exchange)),
     ]
-    return _vote(member, makes, slices, VotesCell(exchange.stage, "split", exchange.assigned))
+    once = VotesCell(exchange.stage, "split", exchange.assigned)
+    return _vote(member, makes, slices, once, *_windowed(exchange, makes))
 
 
 def _reference_vote(member: str, exchange: Exchange, own: Readings, slices: tuple[str, ...]) -> Vote:
@@ -188,7 +204,8 @@ def paired_vote(exchange: Exchange, ask: Ask, stable: Heard, candidate: Heard, s
         makes.append(_pair(exchange, "errors", float(candidate.failed) - float(stable.failed)))
     if exchange.keyless:
         makes.append(_missing(exchange, KEYLESS_SIGNAL, "paired", exchange.assigned, "keyless"))
-    return _vote(paired_member(exchange), makes, slices, VotesCell(exchange.stage, "paired", exchange.assigned))
+    once = VotesCell(exchange.stage, "paired", exchange.assigned)
+    return _vote(paired_member(exchange), makes, slices, once, *_windowed(exchange, makes))
 
 
 def _minus(stable: float, candidate: float) -> float:
@@ -229,7 +246,8 @@ def triple_vote(
 ) -> Vote:
     """agree(s, s′) − ½(agree(s, c) + agree(s′, c)) of a complete triple; an incomplete one is missing."""
     made = _agreement(exchange, ask, stable, again, candidate)
-    return _vote(triple_member(exchange), [made], slices, VotesCell(exchange.stage, "triple", exchange.assigned))
+    once = VotesCell(exchange.stage, "triple", exchange.assigned)
+    return _vote(triple_member(exchange), [made], slices, once, *_windowed(exchange, [made]))
 
 
 def _agreement(exchange: Exchange, ask: Ask, stable: Heard, again: Heard, candidate: Heard) -> _Make:
@@ -250,6 +268,22 @@ def _agreement(exchange: Exchange, ask: Ask, stable: Heard, again: Heard, candid
 
 def _missing(exchange: Exchange, signal: str, source: str, arm: Arm, reason: str) -> _Make:
     return lambda slice_: MissingCell(signal, slice_, exchange.stage, source, arm, reason)
+
+
+def _windowed(exchange: Exchange, makes: list[_Make]) -> Iterator[Cell]:
+    """The same observations by window. Not of binned quantities, which nothing searches there."""
+    if exchange.window == UNKNOWN:
+        return
+    for make in makes:
+        match make(EVERY):
+            case PairedCell(signal, _, _, index):
+                where = f"{signal}.window"
+                coarse = lattice_index(index / LATTICE_STEPS, exchange.salt, exchange.request_id, where, WINDOW_STEPS)
+                yield WindowPairedCell(signal, exchange.window, coarse)
+            case SplitCell(signal, _, _, weight_bps, arm, event) if event in (Event.GOOD, Event.BAD, Event.LOST):
+                yield WindowSplitCell(signal, exchange.window, weight_bps, arm, event)
+            case _:
+                continue
 
 
 def _vote(member: str, makes: list[_Make], slices: tuple[str, ...], *once: Cell) -> Vote:

@@ -16,6 +16,7 @@ import msgspec
 
 from routing.arms import Arm
 from shadow.errors import MalformedFrame
+from shadow.windows import UNKNOWN
 
 
 class Api(StrEnum):
@@ -48,8 +49,9 @@ class Exchange:
     `failure` is the candidate's own failure code where the assigned candidate failed (`refused`, `reset`, `timeout`,
     `status_503`, `stream_error`, `tls`, …), even when stable then answered; `answered` is the arm whose bytes are in
     `answer_body`. `vote_key` is 32 hex digits (`routing.bucketing.key_hash`); `keyless` says that the client gave no
-    key, so the request id stands in for one. `slices` are (dimension, value) pairs. `headers` are the end-to-end
-    request headers that a mirror repeats (never credentials).
+    key, so the request id stands in for one. `unit` is the same of the key that was assigned by, empty where that is
+    the voting key. `window` is the window of time in which it was assigned (`shadow.windows`). `slices` are (dimension,
+    value) pairs. `headers` are the end-to-end request headers that a mirror repeats (never credentials).
     """
 
     request_id: str
@@ -80,6 +82,8 @@ class Exchange:
     request_body: bytes
     answer_body: bytes
     complete: bool
+    unit: str = ""
+    window: int = UNKNOWN
 
 
 MAX_FRAME_BYTES: Final = 8 * 1024 * 1024

@@ -32,6 +32,7 @@ from shadow.pacing import Tokens, estimated_tokens
 from shadow.sampling import UNSAMPLED, Choice, MirrorKind, choose
 from shadow.slices import SliceNames
 from shadow.store import CellStore
+from shadow.units import unit_member, unit_vote
 
 logger = logging.getLogger(__name__)
 
@@ -150,26 +151,31 @@ class ShadowWorker:
             self._take(exchange, home)
         except Exception:  # one exchange, whatever is in it, must not end the worker; logging it is the containment
             logger.exception("an exchange of %s could not be handled, and is not counted", home.endpoint)
-            self._lose(home, "error")
+            self._lose(home, "error", exchange.assigned)
 
     def _take(self, exchange: Exchange, home: Home) -> None:
-        member = comparison.split_member(exchange)
-        if member is not None and not self._recent.claim(home, member):
-            member = None
+        member = self._claimed(home, comparison.split_member(exchange))
+        unit = self._claimed(home, unit_member(exchange))
         request = read_request(exchange.request_body)
         shares = self._sampling.get(exchange.endpoint)
         choice = Choice(MirrorKind.NONE, UNSAMPLED)
         if shares is not None:
             choice = choose(exchange, request, sample=shares.sample, noise_floor=shares.noise_floor)
         if choice.kind is MirrorKind.NONE and choice.reason != UNSAMPLED:
-            self._lose(home, choice.reason)
-        if member is None and choice.kind is MirrorKind.NONE:
+            self._lose(home, choice.reason, exchange.assigned)
+        if member is None and unit is None and choice.kind is MirrorKind.NONE:
             return
         ask, own, slices = ask_of(exchange.api, request), _own_answer(exchange), self._slices.of(exchange)
+        if unit is not None:
+            self._cast(home, unit_vote(unit, exchange, own))
         if member is not None:
             self._cast(home, comparison.split_vote(exchange, ask, comparison.read(ask, own), slices))
         if choice.kind is not MirrorKind.NONE:
             self._arrange(exchange, home, ask, own, slices, choice.kind)
+
+    def _claimed(self, home: Home, member: str | None) -> str | None:
+        """The member, where its vote is still open."""
+        return member if member is not None and self._recent.claim(home, member) else None
 
     def _arrange(
         self,
@@ -234,7 +240,7 @@ class ShadowWorker:
                 raise
             except Exception:  # likewise
                 logger.exception("a mirror of %s could not be handled, and is not counted", job.home.endpoint)
-                self._lose(job.home, "error")
+                self._lose(job.home, "error", job.exchange.assigned)
             finally:
                 self._jobs -= 1
                 self._queued_bytes -= job.size
@@ -258,7 +264,7 @@ class ShadowWorker:
             again = await self._mirror.ask(job.exchange, job.exchange.stable)
         except MirrorShed as shed:
             self._recent.release(job.home, comparison.triple_member(job.exchange))
-            self._lose(job.home, f"floor_{shed.reason}")
+            self._lose(job.home, f"floor_{shed.reason}", job.exchange.assigned)
             return
         vote = comparison.triple_vote(job.exchange, job.ask, stable, again, candidate, job.slices)
         self._cast(job.home, vote)
@@ -279,10 +285,10 @@ class ShadowWorker:
         for member in job.members:
             self._recent.release(job.home, member)
         self._pending.count(job.home, "shed")
-        self._pending.count(job.home, f"shed.{reason}")
+        self._pending.count(job.home, f"shed.{reason}.{job.exchange.assigned}")
 
-    def _lose(self, home: Home, reason: str) -> None:
-        self._pending.count(home, f"lost.{reason}")
+    def _lose(self, home: Home, reason: str, assigned: Arm) -> None:
+        self._pending.count(home, f"lost.{reason}.{assigned}")
 
     # ── flushing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -5,6 +5,8 @@ S  `local`     `init`, `check`, `key create`: files and keys, no gateway needed
 S  `serving`   `serve` and `demo`
 S  `rollouts`  `start`, `pause`, `resume`, `promote`, `rollback`
 S  `looking`   `status`, `list`, `history`, `explain`
+S  `planning`  `plan`: what a rollout would take
+S  `replaying` `replay`: recorded pairs, and exported decisions
 S  `waiting`   `status --watch` and `status --wait`
 S  `client`    the admin API, asked over HTTP
 P  `wire`      what the admin API answers, as values

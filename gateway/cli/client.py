@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 import msgspec
@@ -91,6 +91,14 @@ class AdminClient:
     def audit(self, name: str, limit: int) -> Answer:
         """The audit record (`wire.Audit`)."""
         return self._ask("GET", f"{_of(name)}/audit?limit={limit}")
+
+    def exported(self, name: str, entry: str) -> Answer:
+        """One decision as a document of its own, which `replay` judges again."""
+        return self._ask("GET", f"{_of(name)}/audit/{quote(entry, safe='')}/export")
+
+    def plan(self, name: str, options: Mapping[str, str]) -> Answer:
+        """What a rollout would take (`wire.Planned`)."""
+        return self._ask("GET", f"{_of(name)}/plan?{urlencode(options)}")
 
     def start(self, name: str, body: Mapping[str, object]) -> Answer:
         """Start a rollout (`wire.Commanded`)."""

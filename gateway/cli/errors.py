@@ -27,6 +27,16 @@ class WaitCode(IntEnum):
     COULD_NOT_TELL = 3
 
 
+class ReplayCode(IntEnum):
+    """How `replay` ends: for recorded pairs, and for an exported decision (0 the same, 1 different)."""
+
+    HARMLESS = 0
+    HARM = 1
+    DIFFERENT = 1
+    NOT_ENOUGH = 2
+    UNREADABLE = 3
+
+
 class CommandFailed(Exception):
     """Something did not work; `message` says what, `fix` what to do next."""
 

@@ -1,12 +1,14 @@
 """Commands that only look: `status`, `list`, `history`, `explain`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import structs
 
 from gateway.cli import printing, showing, waiting, wire
 from gateway.cli.client import AdminClient
-from gateway.cli.errors import CommandFailed
+from gateway.cli.errors import CommandFailed, Refused
 from gateway.cli.options import LOCAL_ADMIN, Endpoint, Json, Server
 
 EXPLAINED_FROM = 200
@@ -84,6 +86,10 @@ def explain(
     decision: Annotated[str | None, typer.Argument(help="The entry's id, from `history`; default: the latest.")] = None,
     server: Server = LOCAL_ADMIN,
     *,
+    cells: Annotated[bool, typer.Option("--cells", help="Show the counters too.")] = False,
+    export: Annotated[
+        Path | None, typer.Option("--export", help="Write the decision to a file that `replay` judges again.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show one decision with the numbers that it was made on."""
@@ -97,7 +103,44 @@ def explain(
         )
     if index is None:
         raise CommandFailed(f"{endpoint} has no decision {decision}", f"`driftgate history {endpoint}` lists the ids")
+    document = _exported(endpoint, entries[index], server, must=export is not None) if export or not as_json else b""
+    if export is not None:
+        _write(document, export)
     if as_json:
         printing.show_json(answer.as_json()["entries"][index])
     else:
-        printing.show(showing.explanation(entries[index]))
+        printing.show(showing.explanation(_with_intervals(entries[index], document), cells=cells))
+
+
+def _exported(endpoint: str, entry: wire.AuditEntry, server: str, *, must: bool) -> bytes:
+    """The decision as a document of its own; empty where there is none, unless there must be."""
+    if not entry.signals and not must:
+        return b""
+    try:
+        with AdminClient(server) as client:
+            return client.exported(endpoint, entry.id).raw
+    except Refused:
+        if must:
+            raise
+        return b""
+
+
+def _with_intervals(entry: wire.AuditEntry, document: bytes) -> wire.AuditEntry:
+    if not document:
+        return entry
+    from rollback import again  # noqa: PLC0415  # the judge needs numpy, which other commands do without
+
+    known = again.intervals(again.read(document).entry)
+    rows = [
+        structs.replace(row, interval=known.get((row.signal, row.slice, row.source, row.test, row.side)))
+        for row in entry.signals
+    ]
+    return structs.replace(entry, signals=tuple(rows))
+
+
+def _write(document: bytes, path: Path) -> None:
+    try:
+        path.write_bytes(document)
+    except OSError as error:
+        raise CommandFailed(f"{path} cannot be written: {error.strerror}", "name another file") from error
+    printing.warn(f"wrote {path}: `driftgate replay {path}` judges it again")

@@ -12,7 +12,7 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
-from gateway.cli import local, looking, printing, rollouts, serving
+from gateway.cli import local, looking, planning, printing, replaying, rollouts, serving
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.version import __version__
 
@@ -39,6 +39,8 @@ app.command(hidden=True)(looking.get)
 app.command("list")(looking.list_)
 app.command()(looking.history)
 app.command()(looking.explain)
+app.command()(planning.plan)
+app.command()(replaying.replay)
 app.command()(rollouts.pause)
 app.command()(rollouts.resume)
 app.command()(rollouts.promote)

@@ -88,7 +88,9 @@ def signals(rows: Iterable[Signal]) -> Table:
     """The table that a decision is made on."""
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("signal", no_wrap=True)
-    for column in ("stable", "candid.", "drift", "bound", "of", "burn", "n"):
+    rows = list(rows)
+    bound = "interval" if any(row.interval for row in rows) else "bound"
+    for column in ("stable", "candid.", "drift", bound, "of", "burn", "n"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for row in rows:
@@ -99,13 +101,21 @@ def signals(rows: Iterable[Signal]) -> Table:
             percent(row.stable_rate),
             percent(row.candidate_rate),
             measure(row, row.estimate),
-            measure(row, row.bound),
+            between(row),
             measure(row, row.limit),
             percent(row.burn, digits=0),
             f"{row.n:,}",
             Text(word, style=style),
         )
     return table
+
+
+def between(row: Signal) -> str:
+    """Both bounds where they are known, else the one on the limit's side."""
+    if row.interval is None:
+        return measure(row, row.bound)
+    low, high = (measure(row, value).rpartition(" ")[0] or _NOTHING for value in row.interval)
+    return f"[{low}, {high}]"
 
 
 def measure(row: Signal, value: float | None) -> str:
@@ -164,7 +174,7 @@ def transition(entry: AuditEntry) -> Text:
     )
 
 
-def explanation(entry: AuditEntry) -> RenderableType:
+def explanation(entry: AuditEntry, *, cells: bool = False) -> RenderableType:
     """One decision with everything that it was made on."""
     parts: list[RenderableType] = [transition(entry), Text(f"rollout {entry.rollout}, revision {entry.revision}")]
     parts += [Text(), Text(entry.reason)]
@@ -172,7 +182,9 @@ def explanation(entry: AuditEntry) -> RenderableType:
         parts += [Text(), signals(entry.signals)]
     if entry.cells:
         count = sum(entry.cells.values())
-        parts += [Text(), Text(f"decided on {len(entry.cells)} counters ({count:,} counts); --json lists them")]
+        more = "" if cells else "; --cells lists them"
+        parts += [Text(), Text(f"decided on {len(entry.cells)} counters ({count:,} counts){more}")]
+        parts += [Text(f"    {name} = {value:,}") for name, value in sorted(entry.cells.items()) if cells]
     return Group(*parts)
 
 

@@ -38,6 +38,7 @@ class Signal(msgspec.Struct, frozen=True):
     n: int = 0
     not_applicable: int = 0
     verdict: str = ""
+    interval: tuple[float, float] | None = None
 
 
 class Rollout(msgspec.Struct, frozen=True):
@@ -133,6 +134,57 @@ class Audit(msgspec.Struct, frozen=True):
     """The audit record, newest first."""
 
     entries: tuple[AuditEntry, ...] = ()
+
+
+class PlannedStage(msgspec.Struct, frozen=True):
+    """One stage of a forecast; None is "not in sight"."""
+
+    weight_bps: int = 0
+    requests: float | None = None
+    late_requests: float | None = None
+    candidate_requests: float | None = None
+    seconds: float | None = None
+    late_seconds: float | None = None
+    waits_for: str = ""
+
+
+class PlannedDrift(msgspec.Struct, frozen=True):
+    """What becomes of a candidate that drifts by `times` its limit; shares and numbers of requests."""
+
+    signal: str = ""
+    times: float = 0.0
+    rolled_back: float = 0.0
+    promoted: float = 0.0
+    candidate_requests: float | None = None
+    late_candidate_requests: float | None = None
+    seconds: float | None = None
+
+
+class PlannedTraffic(msgspec.Struct, frozen=True):
+    """The traffic that a forecast is for."""
+
+    requests_per_second: float | None = None
+    seen_for_seconds: float = 0.0
+    new_keys: float = 0.0
+    sample: float = 0.0
+    noise_floor: float = 0.0
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """What a rollout would take."""
+
+    endpoint: str = ""
+    stable: str = ""
+    candidate: str = ""
+    plan: str = ""
+    can_finish: bool = True
+    why_not: str = ""
+    seconds: float | None = None
+    requests: float | None = None
+    traffic: PlannedTraffic = PlannedTraffic()
+    assumed: tuple[str, ...] = ()
+    stages: tuple[PlannedStage, ...] = ()
+    drifts: tuple[PlannedDrift, ...] = ()
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -6,6 +6,8 @@ P  `routes`      what a worker that connects must be told
 S  `operations`  what operators can do to an endpoint
 S  `rolling`     an operator's rollback, which works with Redis gone
 S  `returning`   going back to an earlier stable model
+S  `forecasting` what a plan will take, in words and as JSON
+P  `rates`       requests per second, from the workers' counters
 S  `probing`     asks a candidate for a small answer before a rollout starts
 P  `views`       rollouts, signals and audit entries as JSON
 S  `admin`       the admin API

@@ -12,7 +12,7 @@ import anyio
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from gateway.channel.series import merged
@@ -20,14 +20,17 @@ from gateway.channel.server import ControlServer
 from gateway.control.access import ANYBODY, NEEDS, open_to
 from gateway.control.alerts import Alerts
 from gateway.control.exposition import CONTENT_TYPE, render
+from gateway.control.forecasting import Supposed
 from gateway.control.home import Home
 from gateway.control.metrics import Gauges, control_series
 from gateway.control.operations import Operations, Wish
+from gateway.control.rates import Rates
 from gateway.control.returning import Returning
 from gateway.control.rolling import Order
 from gateway.control.views import View, entry_view, rollout_view
 from gateway.keys import Caller, Role
 from gateway.version import __version__
+from rollback.again import exported
 from rollback.controller import Controller
 from rollback.errors import NotPossible
 
@@ -48,6 +51,7 @@ class Desk:
     home: Home
     channel: ControlServer
     alerts: Alerts
+    rates: Rates
     stopping: anyio.Event
     wake: Callable[[], None]
 
@@ -117,6 +121,23 @@ async def start_rollout(request: _Request, endpoint: FromPath[str], data: JSONBo
     return {"rollout": rollout_view(started.rollout, {}, ()), "notes": list(started.notes)}
 
 
+@get("/admin/v1/endpoints/{endpoint:str}/plan", opt=open_to(Role.VIEWER), summary="What a rollout would take")
+async def plan(
+    request: _Request,
+    endpoint: FromPath[str],
+    candidate: FromQuery[str],
+    plan: FromQuery[str | None] = None,
+    rate: Annotated[float | None, QueryParameter(ge=0)] = None,
+    new_keys: Annotated[float | None, QueryParameter(gt=0, le=1)] = None,
+) -> View:
+    """Expected time and exposure per stage, and how soon a drift is caught.
+
+    `rate` (requests per second) and `new_keys` (share of requests) replace what is known of the traffic.
+    """
+    wish = Wish(candidate=candidate, plan=plan)
+    return await _desk(request).operations.forecast(endpoint, wish, Supposed(rate=rate, new_keys=new_keys))
+
+
 @get("/admin/v1/rollouts/{rollout_id:str}", opt=open_to(Role.VIEWER), summary="One rollout, ended ones too")
 async def show_rollout(request: _Request, rollout_id: FromPath[str]) -> View:
     """A rollout by its id."""
@@ -172,6 +193,17 @@ async def audit(
     """The latest audit entries, newest first."""
     entries = await _desk(request).operations.entries(endpoint, limit)
     return {"entries": [entry_view(entry) for entry in entries]}
+
+
+@get(
+    "/admin/v1/endpoints/{endpoint:str}/audit/{entry:str}/export",
+    opt=open_to(Role.VIEWER),
+    summary="A decision as a document that can be judged again",
+)
+async def export(request: _Request, endpoint: FromPath[str], entry: FromPath[str]) -> Response[bytes]:
+    """The rollout before it, the counters, and all else that was known: `driftgate replay` needs nothing more."""
+    found = await _desk(request).operations.entry(endpoint, entry)
+    return Response(exported(found, __version__), media_type="application/json")
 
 
 @get("/admin/v1/events", opt=open_to(Role.VIEWER), summary="State as server-sent events")
@@ -233,12 +265,14 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     list_endpoints,
     show_endpoint,
     start_rollout,
+    plan,
     show_rollout,
     pause,
     resume,
     promote,
     rollback,
     audit,
+    export,
     events,
     metrics,
     healthz,

@@ -20,8 +20,10 @@ from gateway.channel.server import ControlServer
 from gateway.config.model import Config
 from gateway.control.admin import Desk
 from gateway.control.alerts import Alerts
+from gateway.control.forecasting import Forecasting
 from gateway.control.home import Home
 from gateway.control.operations import Operations
+from gateway.control.rates import SAMPLE_SECONDS, Rates
 from gateway.control.returning import Returning
 from gateway.control.rolling import RollingBack
 from gateway.control.routes import Routes
@@ -81,6 +83,7 @@ async def _run(
     async with desk.channel.serving(), anyio.create_task_group() as tasks:
         tasks.start_soon(desk.controller.run)
         tasks.start_soon(desk.alerts.run)
+        tasks.start_soon(_observe_rates, desk)
         tasks.start_soon(_end, stop, server)
         await server.serve(sockets=[listener])
         tasks.cancel_scope.cancel()
@@ -99,13 +102,16 @@ def _wired(config: Config, runtime: Runtime, means: _Means, stop: anyio.Event) -
         store, store, home, carrier, watched, holder=means.holder, tick_seconds=tick_seconds(config)
     )
     rolling = RollingBack(store, home, carrier, watched)
+    rates = Rates()
+    forecasting = Forecasting(config, store, rates)
     return Desk(
-        operations=Operations(config, store, home, carrier, watched, means.asker, VERSIONS),
+        operations=Operations(config, store, home, carrier, watched, means.asker, forecasting, VERSIONS),
         returning=Returning(config, store, home, carrier, rolling, watched, clock),
         controller=controller,
         home=home,
         channel=channel,
         alerts=alerts,
+        rates=rates,
         stopping=stop,
         wake=controller.wake,
     )
@@ -117,6 +123,13 @@ def gateway_id(state_dir: Path) -> str:
     with suppress(FileExistsError), path.open("x") as file:
         file.write(f"{socket.gethostname()}-{uuid4().hex}")
     return path.read_text().strip() or f"{socket.gethostname()}-{uuid4().hex}"
+
+
+async def _observe_rates(desk: Desk) -> None:
+    """Note the workers' counters from time to time; not at once, since they have yet to connect."""
+    while True:
+        await anyio.sleep(SAMPLE_SECONDS)
+        desk.rates.add(time.monotonic(), desk.home.counters())
 
 
 async def _end(stop: anyio.Event, server: Server) -> None:

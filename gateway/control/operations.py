@@ -13,6 +13,8 @@ from typing import Final
 
 from gateway.config.model import Config
 from gateway.config.plans import expecting
+from gateway.control.forecasting import Forecasting, Supposed
+from gateway.control.forecasting import view as forecast_view
 from gateway.control.home import Home
 from gateway.control.probing import Upstream, probe
 from gateway.control.views import View, generation_view, rollout_view
@@ -26,6 +28,9 @@ from rollback.store import Loaded, RolloutStore
 from rollback.watching import Watched
 from routing.errors import StoreUnavailable
 from routing.exposure import Generation
+
+KEPT_ENTRIES: Final = 1000
+"""How many of the latest entries are looked through for one."""
 
 TRIES: Final = 5
 """A command that loses five races in a row is told so."""
@@ -61,6 +66,7 @@ class Operations:
         carrier: Carrier,
         watched: Mapping[str, Watched],
         upstream: Upstream,
+        forecasting: Forecasting,
         signal_versions: Mapping[str, int],
     ) -> None:
         self._config = config
@@ -69,6 +75,7 @@ class Operations:
         self._carrier = carrier
         self._watched = watched
         self._upstream = upstream
+        self._forecasting = forecasting
         self._signal_versions = signal_versions
 
     def check(self, endpoint: str) -> None:
@@ -89,6 +96,7 @@ class Operations:
         plan = self._plan(endpoint, wish)
         loaded = await self._store.load(endpoint)
         self._may_start(endpoint, wish, loaded)
+        said = await self._forecasting.before_start(endpoint, plan)
         await probe(self._upstream, wish.candidate)
         if loaded.rollout is not None and loaded.rollout.is_running:
             await self._make_room(loaded.rollout, wish, actor)
@@ -103,10 +111,21 @@ class Operations:
             except Conflict:
                 continue
             self._watched[endpoint].rollout = change.after
-            return Started(change.after, self._notes(change.after))
+            return Started(change.after, (*self._notes(change.after), *said))
         raise NotPossible(
             f"{endpoint} is being changed by others; look at `driftgate history {endpoint}` and try again"
         )
+
+    async def forecast(self, endpoint: str, wish: Wish, supposed: Supposed) -> View:
+        """What a rollout would take, before it starts. Raises as `start` does, but for a plan that cannot finish."""
+        self.check(endpoint)
+        plan = self._plan(endpoint, wish)
+        made = await self._forecasting.made(endpoint, plan, supposed)
+        try:
+            known = (await self._store.load(endpoint)).generation
+        except StoreUnavailable:
+            known = None
+        return forecast_view(endpoint, self.stable_of(endpoint, known).model, wish.candidate, made)
 
     def _plan(self, endpoint: str, wish: Wish) -> Plan:
         if wish.candidate not in self._config.models:
@@ -250,6 +269,13 @@ class Operations:
         """The latest audit entries, newest first."""
         self.check(endpoint)
         return await self._store.entries(endpoint, limit)
+
+    async def entry(self, endpoint: str, entry_id: str) -> AuditEntry:
+        """One audit entry; raises `UnknownRollout` where it is not among those kept."""
+        for entry in await self.entries(endpoint, KEPT_ENTRIES):
+            if entry.id == entry_id:
+                return entry
+        raise UnknownRollout(f"{endpoint} has no decision {entry_id!r}; `driftgate history {endpoint}` lists the ids")
 
     def _headline(self, name: str, known: Generation | None) -> View:
         stable = self.stable_of(name, known)

@@ -12,7 +12,15 @@ from litestar.exceptions import HTTPException
 
 from gateway.control.access import Forbidden, Unauthenticated
 from gateway.control.probing import ProbeFailed
-from rollback.errors import Conflict, InvalidPlan, JournalFailed, NotPossible, UnknownEndpoint, UnknownRollout
+from rollback.errors import (
+    Conflict,
+    InvalidPlan,
+    JournalFailed,
+    NotPossible,
+    UnknownEndpoint,
+    UnknownRollout,
+    Unreadable,
+)
 from routing.errors import MalformedState, StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -26,6 +34,7 @@ _STATUS: Final[Mapping[type[Exception], tuple[int, str]]] = {
     UnknownRollout: (404, "no such rollout"),
     NotPossible: (409, "not possible now"),
     Conflict: (409, "overtaken"),
+    Unreadable: (409, "nothing to judge again"),
     InvalidPlan: (422, "plan cannot work"),
     ProbeFailed: (422, "candidate gives no answer"),
     MalformedState: (500, "stored state cannot be read"),

@@ -17,6 +17,7 @@ from routing.assignment import Assignment
 from routing.bucketing import key_hash
 from routing.exposure import Route
 from shadow.exchange import Api, Exchange, Outcome
+from shadow.windows import window_of
 
 CAPTURE_BYTES: Final = 1024 * 1024
 """Of an answer, for comparison: a long text is 50 KB, and what is above this is no text."""
@@ -105,4 +106,6 @@ def exchange_of(draft: Draft, now: float) -> Exchange:
         request_body=asked.body,
         answer_body=answer or b"",
         complete=answer is not None and draft.outcome is not Outcome.CANCELLED and not draft.broke,
+        unit="" if vote == draft.sticky else key_hash(grant.salt, draft.sticky or asked.request_id),
+        window=window_of(draft.began_at, grant.started_at),
     )

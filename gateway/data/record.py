@@ -28,7 +28,7 @@ class Recorder:
             return
         names = counted(draft)
         if self._handover is not None and self._handover.offer(draft, now):
-            names.append("handover_dropped")
+            names += ("handover_dropped", f"handover_dropped.{draft.assignment.arm}")
         self._counts.add(draft.route.endpoint, grant.rollout, names)
 
     def passed(self, endpoint: str, outcome: Outcome, seconds: float) -> None:

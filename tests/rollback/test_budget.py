@@ -95,7 +95,14 @@ def test_tests_that_no_stage_can_feed_take_no_alpha() -> None:
     """A plan that only shadows spends all of a budget on pairs."""
     (only,) = expand(plan(REFUSAL, stages=(Stage(0),)), 1)
     assert only.source is Source.PAIRED
-    assert only.alpha == pytest.approx(0.05 / 2)
+    assert only.alpha + only.late_alpha == pytest.approx(0.05 / 2)
+
+
+def test_a_late_onset_is_searched_where_harm_rolls_back_and_windows_hold_the_events() -> None:
+    """Budgets that only hold keep all of their level; bins are not counted by window."""
+    made = expand(plan(REFUSAL, LENGTH, TTFT), 1)
+    searched = {(test.signal, test.source) for test in made if test.late_alpha}
+    assert searched == {("refusal", Source.PAIRED), ("refusal", Source.SPLIT), ("length", Source.PAIRED)}
 
 
 @given(
@@ -109,7 +116,7 @@ def test_all_that_may_roll_back_share_one_alpha_over_all_epochs(
     """The sum over guardrail tests and 200 epochs stays within the plan's alpha."""
     made = plan(*budgets, stages=stages, alpha=alpha)
     spent = sum(
-        test.alpha
+        test.alpha + test.late_alpha
         for epoch_index in range(1, 201)
         for test in expand(made, epoch_index)
         if test.budget_class is BudgetClass.GUARDRAIL

@@ -52,7 +52,7 @@ def test_harm_rolls_back_with_both_numbers_and_the_limit() -> None:
     """The sentence begins with the signal's name and has estimate, interval, limit, n and burn."""
     decision = decide(rollout(), facts(pairs("refusal", worse=20, same=180)), LATER)
     assert (decision.kind, decision.changed, decision.trigger) == (DecisionKind.ROLL_BACK, True, "guardrail")
-    assert decision.sentence == "refusal +10.0 pp [4.5, 19.0] over the limit of 2.0 pp, n = 200, burn 100 %"
+    assert decision.sentence == "refusal +10.0 pp [4.1, 19.5] over the limit of 2.0 pp, n = 200, burn 100 %"
     after = decision.after
     assert (after.phase, after.weight_bps, after.ended_at) == (Phase.ROLLED_BACK, 0, LATER)
     assert (after.reason, after.revision, after.peak_burn) == (decision.sentence, 2, {"refusal": 1.0})

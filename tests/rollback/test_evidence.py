@@ -29,8 +29,8 @@ from tests.rollback.scenes import (
 
 
 def test_many_new_refusals_are_harm() -> None:
-    """Eight points more in 200 pairs, against a limit of two."""
-    found = row(judge(rollout(), pairs("refusal", worse=18, same=181, better=1)), "refusal")
+    """Ten points more in 200 pairs, against a limit of two."""
+    found = row(judge(rollout(), pairs("refusal", worse=21, same=178, better=1)), "refusal")
     assert (found.verdict, found.burn, found.n) == (Verdict.HARM, 1.0, 200)
     assert found.bound is not None
     assert found.bound >= found.limit == 0.02
@@ -169,6 +169,16 @@ def test_counters_that_cannot_be_read_are_left_alone() -> None:
     torn = Counter({"p/refusal/*/zero/20": 900, "s/refusal/*/0/1/nobody/1": 900, "q/new/kind": 900})
     cells = pairs("refusal", same=20)
     assert judge(rollout(), cells + torn) == judge(rollout(), cells)
+
+
+def test_a_slice_is_named_only_beyond_what_one_of_many_would_show_by_chance() -> None:
+    """What is harm in all requests is none yet in one of the 21 slices that a dimension may have."""
+    everywhere = pairs("refusal", worse=17, same=183)
+    sliced = pairs("refusal", same=5_000) + pairs("refusal", slice_="tenant=a", worse=17, same=183)
+    assert row(judge(rollout(), everywhere), "refusal").verdict is Verdict.HARM
+    found = row(judge(rollout(), sliced), "refusal", slice_="tenant=a")
+    assert found.verdict is Verdict.NOT_ENOUGH
+    assert 0.5 < found.burn < 1.0
 
 
 def test_slices_are_reported_and_decide_nothing() -> None:

@@ -109,6 +109,16 @@ async def test_the_noise_floor_asks_stable_again(tmp_path: Path) -> None:
         assert sorted(model for model, *_ in run.upstream.asked) == ["new", "old", "old", "old"]
 
 
+async def test_a_units_first_request_says_how_far_it_came(tmp_path: Path) -> None:
+    """Its second, of another voting key, is the same draw."""
+    async with running(tmp_path) as run:
+        await run.send(on_candidate("job-1", unit="account"), on_candidate("job-2", unit="account"))
+        await run.until(lambda: run.cells.get("k/2/split/candidate") == 2)
+        units = {cell: count for cell, count in run.cells.items() if cell.startswith("u/")}
+        points = ("assigned", "sent", "completed", "scored")
+        assert units == {f"u/2/5000/candidate/{point}": 1 for point in points}
+
+
 async def test_a_key_is_mirrored_once(tmp_path: Path) -> None:
     """What it has voted on is not asked again; other keys are."""
     async with running(tmp_path) as run:
@@ -142,14 +152,14 @@ async def test_what_fails_on_both_arms_is_no_drift(tmp_path: Path) -> None:
 
 
 async def test_what_is_not_mirrored_is_counted_by_reason(tmp_path: Path) -> None:
-    """Unless it was only not sampled."""
+    """And by arm. Unless it was only not sampled."""
     stored = b'{"messages": [], "store": true}'
     async with running(tmp_path) as run:
         await run.send(
             exchange("a", outcome=Outcome.CANCELLED), exchange("b", complete=False), exchange("c", request_body=stored)
         )
         await run.until(lambda: sum(run.counts.values()) == 3)
-        assert run.counts == {"lost.cancelled": 1, "lost.incomplete": 1, "lost.stateful": 1}
+        assert run.counts == {"lost.cancelled.stable": 1, "lost.incomplete.stable": 1, "lost.stateful.stable": 1}
 
 
 async def test_a_budget_of_tokens_sheds_and_the_key_keeps_its_vote(tmp_path: Path) -> None:
@@ -158,7 +168,7 @@ async def test_a_budget_of_tokens_sheds_and_the_key_keeps_its_vote(tmp_path: Pat
     cost = len(one.request_body) // 4 + 5
     async with running(tmp_path, Sampling(1.0, 0.0, max_tokens_per_minute=cost + 1)) as run:
         await run.send(one, exchange("b"), exchange("b", request_id="again"))
-        await run.until(lambda: run.counts == {"shadowed": 1, "shed": 2, "shed.tokens": 2})
+        await run.until(lambda: run.counts == {"shadowed": 1, "shed": 2, "shed.tokens.stable": 2})
         assert run.cells["k/0/paired/stable"] == 1
 
 
@@ -184,7 +194,7 @@ async def test_a_stop_finishes_what_is_there_and_flushes(tmp_path: Path) -> None
         run.upstream.held = anyio.Event()
         await run.send(*(on_candidate(f"user-{i}") for i in range(100)))
         await run.until(lambda: run.upstream.in_flight > 10)
-    assert run.counts == {"shed": 100, "shed.stopping": 100}
+    assert run.counts == {"shed": 100, "shed.stopping.candidate": 100}
     assert run.cells["k/2/split/candidate"] == 100
 
 
@@ -231,7 +241,7 @@ async def test_one_exchange_that_cannot_be_handled_is_counted_and_the_next_one_t
         run.worker.take(exchange("a", slices=(("tenant", "\ud800"),)))
         await run.send(exchange("b"))
         await run.until(lambda: run.counts.get("shadowed") == 1)
-        assert run.counts["lost.error"] == 1
+        assert run.counts["lost.error.stable"] == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"[" * 5_000, b'{"choices": "x"}', completion(None)])
@@ -240,4 +250,4 @@ async def test_any_body_is_taken(tmp_path: Path, body: bytes) -> None:
     async with running(tmp_path) as run:
         await run.send(on_candidate(request_body=body, answer_body=body), exchange("b", answered=Arm.STABLE))
         await run.until(lambda: run.counts.get("shadowed", 0) >= 1)
-        assert "lost.error" not in run.counts
+        assert not [name for name in run.counts if name.startswith("lost.error")]

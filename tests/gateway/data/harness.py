@@ -61,10 +61,18 @@ class DataPlane:
             while not self.handover.connected == self.shadow.connected == connected:  # noqa: ASYNC110 - polled with a deadline
                 await anyio.sleep(0.005)
 
-    def expose(self, weight_bps: int, *, endpoint: str = "chat", candidate: str = "new", rollout: str = "r1") -> None:
+    def expose(
+        self,
+        weight_bps: int,
+        *,
+        endpoint: str = "chat",
+        candidate: str = "new",
+        rollout: str = "r1",
+        started_at: float = 0.0,
+    ) -> None:
         """Grant the candidate a weight, without end."""
         self.revision += 1
-        grant = Grant(rollout, candidate, "salt", weight_bps, 1, self.revision, 1)
+        grant = Grant(rollout, candidate, "salt", weight_bps, 1, self.revision, 1, started_at)
         self.table.observe(endpoint, Observation(None, grant, FOREVER, self.revision), 0.0)
 
     def counted(self, name: str, *, endpoint: str = "chat", rollout: str = "r1") -> int:

@@ -6,6 +6,7 @@ import pytest
 from gateway.data.firstbyte import ENOUGH, LEAST_SECONDS
 from routing.arms import Arm
 from shadow.exchange import Outcome
+from shadow.windows import UNKNOWN, window_of
 from tests.gateway.data.harness import DataPlane, data_plane
 from tests.gateway.model_server import (
     DONE,
@@ -273,6 +274,36 @@ async def test_a_request_without_any_key_stands_for_itself() -> None:
         first, second = await plane.handed_over(2)
     assert first.keyless
     assert first.vote_key != second.vote_key
+
+
+async def test_requests_that_vote_for_themselves_are_still_one_unit_of_assignment() -> None:
+    """A batch account goes one way with all its jobs; the voting key is the unit where it is what was assigned by."""
+    async with (
+        model_server(says("x")) as server,
+        data_plane(server.base_url, more="  jobs: {stable: old, vote_by: request}") as plane,
+    ):
+        plane.expose(0, endpoint="jobs")
+        await plane.ask(ASK | {"model": "jobs"})
+        await plane.ask(ASK | {"model": "jobs"})
+        plane.expose(0)
+        await plane.ask(ASK)
+        one, other, plain = await plane.handed_over(3)
+    assert one.vote_key != other.vote_key
+    assert one.unit == other.unit == plain.vote_key
+    assert plain.unit == ""
+
+
+async def test_an_exchange_carries_the_window_that_it_was_assigned_in() -> None:
+    """By the rollout's age, which its grant tells; one that does not tell puts it in none."""
+    began = 1_000_000.0
+    async with model_server(says("x")) as server, data_plane(server.base_url) as plane:
+        plane.expose(0, started_at=began)
+        await plane.ask(ASK)
+        plane.expose(0)
+        await plane.ask(ASK)
+        known, unknown = await plane.handed_over(2)
+    assert known.window == window_of(known.started_at, began) > 100
+    assert unknown.window == UNKNOWN
 
 
 async def test_without_a_grant_nothing_is_evidence() -> None:

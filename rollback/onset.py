@@ -1,0 +1,158 @@
+"""Late onset: harm that begins after a long time without any.
+
+Evidence of all stages together slows down with good history: after 30,000 good pairs a regression needs thousands more.
+So each guardrail's test is also a detector of change. With a bet f, and e_f(j) the product of what window j's votes
+multiply a stake by,
+
+    M_f ← max(M_f, 1) · e_f(j),        alarm when the mean of M_f over the prior reaches T / alpha_late
+
+Every window begins anew where the past speaks against harm. The mean of M_f is at most the sum of the e-processes that
+begin with windows 1 … T, and that sum, with 1 for each that has not begun, is a non-negative supermartingale which
+starts at T. So by Ville's inequality the chance that it *ever* reaches T/alpha_late is at most alpha_late, whenever one
+looks, in the middle of a window too (Shin, Ramdas & Rinaldo, E-detectors, arXiv 2203.03532). The bound needs T to be
+declared: after `MOST_WINDOWS` no further one begins, and the last goes on. An alarm at 1/alpha would come in 23 to 52 %
+of harmless rollouts.
+
+A window is one of `shadow.windows` or several in a row, until they hold `LEAST_VOTES`. Where one ends depends on how
+many votes were cast, never on what they said.
+
+As a function of the counters, log M_f after window n is S_n − min(S_0 … S_{n−1}), S being the running sum of log e_f:
+nothing is kept between looks.
+
+Not here: after promotion, where there is no plan any more, and no mirror of the old stable.
+"""
+
+from dataclasses import dataclass, replace
+from math import inf, log
+from typing import Final
+
+import numpy as np
+
+from rollback.budget import Test
+from rollback.cases import harm_prior
+from rollback.ledger import Ledger
+from rollback.sequential import Floats, Prior, Tally, log_mean_exp
+from rollback.tallies import Bucket, Purpose, ceiling_tally, rates, split_tally
+from rollback.verdict import Side, Source, TestKind
+from routing.arms import Arm
+from routing.bucketing import WEIGHT_SCALE
+from shadow.cells import WINDOW_STEPS, Event, WindowSplitCell
+
+LEAST_VOTES: Final = 200
+"""Shorter windows begin more often than an onset is worth: each costs its part of T."""
+
+MOST_WINDOWS: Final = 500
+"""T, with a logarithm of 6.2. It is reached after eleven hours of more than 200 votes in each window of 1/150 of the
+rollout's age, or two days with two votes a second, and is not reached in a month with less than one in ten seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """What the detector says: its log value now, and of the run of windows that speaks loudest its votes and drift."""
+
+    log_value: float = 0.0
+    n: int = 0
+    estimate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """Observations by window. `kinds` holds one of each kind; `counts` has a row per window and a column per kind."""
+
+    kinds: Tally
+    counts: Floats
+    buckets: tuple[Bucket, ...] = ()
+
+
+def bar(test: Test) -> float:
+    """The log value that is an alarm."""
+    return log(MOST_WINDOWS / test.late_alpha) if test.late_alpha else inf
+
+
+def onset(ledger: Ledger, test: Test) -> Onset:
+    """What the detector of one test says now; all of it is 0 where nothing was observed by window."""
+    windows = _paired(ledger, test) if test.source is Source.PAIRED else _split(ledger, test)
+    if windows is None:
+        return Onset()
+    sign = 1.0 if test.side is Side.UPPER else -1.0
+    limit = 0.0 if test.kind is TestKind.RATIO else sign * test.limit
+    kinds = windows.kinds if test.side is Side.UPPER else windows.kinds.mirrored()
+    merged = _merged(windows.counts)
+    log_value, begins = detect(kinds, merged, limit, harm_prior(test))
+    since = merged[begins:].sum(axis=0)
+    return Onset(log_value, int(since.sum()), _estimate(windows, since, test))
+
+
+def detect(kinds: Tally, counts: Floats, limit: float, over: Prior) -> tuple[float, int]:
+    """The detector's log value after the last row of `counts`, and the row with which its loudest run begins.
+
+    `kinds` gives the value and range of each column, turned so that harm points upwards.
+    """
+    room = limit - kinds.low
+    if (room <= 0.0).any():
+        return inf, 0
+    gains = (kinds.values - kinds.low) / room - 1.0
+    logs = counts @ np.log1p(np.outer(gains, over.bets))
+    sums = np.cumsum(logs, axis=0)
+    before = np.vstack((np.zeros((1, len(over.bets))), sums[:-1]))
+    values = sums[-1] - before.min(axis=0)
+    loudest = int((over.log_weights + values).argmax())
+    return log_mean_exp(values, over), int(before[:, loudest].argmin())
+
+
+def _merged(counts: Floats) -> Floats:
+    """Rows in order, added up until each holds `LEAST_VOTES`; the last may still be growing."""
+    return np.add.reduceat(counts, _starts(counts), axis=0)
+
+
+def _starts(counts: Floats) -> list[int]:
+    starts, votes = [0], 0.0
+    for row, held in enumerate(counts.sum(axis=1)):
+        if votes >= LEAST_VOTES and len(starts) < MOST_WINDOWS:
+            starts.append(row)
+            votes = 0.0
+        votes += float(held)
+    return starts
+
+
+def _paired(ledger: Ledger, test: Test) -> _Windows | None:
+    held = ledger.window_paired.get(test.cell_signal)
+    if held is None:
+        return None
+    ones = np.ones(len(held.kinds))
+    values = np.array([kind.index for kind in held.kinds], dtype=np.float64) / WINDOW_STEPS
+    return _Windows(Tally(values, ones, -ones, ones), held.table.astype(np.float64))
+
+
+def _split(ledger: Ledger, test: Test) -> _Windows | None:
+    held = ledger.window_split.get(test.cell_signal)
+    if held is None:
+        return None
+    ceiling = test.kind is TestKind.CEILING
+    widest = WEIGHT_SCALE if ceiling else WEIGHT_SCALE - 1
+    columns = [
+        column
+        for column, kind in enumerate(held.kinds)
+        if 0 < kind.weight_bps <= widest and (kind.arm is Arm.CANDIDATE or not ceiling)
+    ]
+    if not columns:
+        return None
+    buckets = tuple(_bucket(held.kinds[column]) for column in columns)
+    ratio = test.limit if test.kind is TestKind.RATIO else 1.0
+    kinds = ceiling_tally(buckets) if ceiling else split_tally(buckets, test, Purpose.HARM, ratio)
+    return _Windows(kinds, held.table[:, columns].astype(np.float64), buckets)
+
+
+def _bucket(kind: WindowSplitCell) -> Bucket:
+    """One vote of the kind; the stage does not matter here."""
+    bad = None if kind.event == Event.LOST else kind.event == Event.BAD
+    return Bucket(0, kind.weight_bps, kind.arm, bad, 1)
+
+
+def _estimate(windows: _Windows, since: Floats, test: Test) -> float | None:
+    """The drift of these votes, in the report's unit."""
+    if not windows.buckets:
+        mean = replace(windows.kinds, counts=since).mean
+        return None if mean is None else mean * test.scale
+    seen = (replace(kind, count=int(count)) for kind, count in zip(windows.buckets, since, strict=True))
+    return rates(tuple(seen)).drift(test.kind)

@@ -1,0 +1,94 @@
+"""Arms out of proportion: what holds, which point is named, and what is chance."""
+
+from collections import Counter
+from math import log
+
+import numpy as np
+import pytest
+
+from rollback.decision import DecisionKind, decide
+from rollback.ledger import read
+from rollback.mismatch import ALPHA, log_mismatch, mismatches
+from rollback.rollout import Holding
+from shadow.units import Point
+from tests.rollback.scenes import facts, rollout
+
+POINTS = [point.value for point in Point]
+
+
+def units(candidate: int, stable: int, points: list[str] = POINTS, weight_bps: int = 1_000) -> Counter[str]:
+    """Keys of stage 2 that came to these points."""
+    return Counter(
+        {
+            f"u/2/{weight_bps}/{arm}/{point}": count
+            for arm, count in (("candidate", candidate), ("stable", stable))
+            for point in points
+        }
+    )
+
+
+def sentences(cells: Counter[str], **counts: int) -> list[str]:
+    """What is out of proportion."""
+    named = {name.replace("_on_", "."): count for name, count in counts.items()}
+    return [lack.sentence for lack in mismatches(read(cells), named, 2)]
+
+
+def test_the_right_share_is_no_mismatch() -> None:
+    """A tenth of the keys at 10 %, give or take what chance gives and takes."""
+    assert sentences(units(1_030, 8_970)) == []
+
+
+def test_the_first_point_that_is_out_of_proportion_is_named() -> None:
+    """All keys were assigned and sent as they should; a fifth of the candidate's did not complete."""
+    cells = units(1_000, 9_000, POINTS[:2]) + units(800, 9_000, POINTS[2:])
+    (only,) = sentences(cells)
+    assert only.startswith("sample-ratio mismatch among keys completed: 800 of 9,800 on the candidate, where 980 were")
+
+
+def test_a_mismatch_holds_and_does_not_roll_back() -> None:
+    """It says that nothing is comparable, not that the candidate is bad."""
+    decision = decide(rollout(stage=2), facts(units(700, 9_000)), 1000.0)
+    assert (decision.kind, decision.after.holding) == (DecisionKind.HOLD, Holding.MISMATCH)
+    assert decision.after.reason.startswith("sample-ratio mismatch among keys assigned")
+
+
+def test_other_stages_do_not_hold_this_one() -> None:
+    """Each stage has its own keys and its own level."""
+    assert [*mismatches(read(units(700, 9_000)), {}, 3)] == []
+
+
+def test_answers_missing_on_one_arm_hold() -> None:
+    """Sixty of 1,000 on the candidate cannot be scored, and none of 9,000 on stable: too few to tilt the shares."""
+    (only,) = sentences(units(1_000, 9_000, POINTS[:3]) + units(940, 9_000, POINTS[3:]))
+    assert only.startswith("answers that cannot be scored come from one arm more than from the other: 60 of 60")
+
+
+def test_answers_missing_on_both_arms_alike_do_not_hold() -> None:
+    """Half of all answers are pictures, say."""
+    assert sentences(units(1_000, 9_000, POINTS[:3]) + units(500, 4_500, POINTS[3:])) == []
+
+
+def test_exchanges_lost_on_one_arm_hold() -> None:
+    """The candidate's answers are too large for the hand-over, and stable's are not."""
+    seen = {"assigned_on_candidate": 1_000, "assigned_on_stable": 9_000}
+    assert sentences(Counter(), **seen, handover_dropped_on_candidate=30, handover_dropped_on_stable=270) == []
+    (only,) = sentences(Counter(), **seen, handover_dropped_on_candidate=200, handover_dropped_on_stable=270)
+    assert only.startswith("the shadow worker missed 20 % of the candidate's requests and 3 % of stable's")
+
+
+@pytest.mark.parametrize("weight", [0.01, 0.5])
+def test_looking_after_every_key_is_allowed(weight: float) -> None:
+    """At the right share, 400 runs of 3,000 keys, at 5 %."""
+    random = np.random.default_rng(11)
+    wrong = 0
+    for _ in range(400):
+        ours = np.cumsum(random.random(3_000) < weight)
+        looks = range(9, 3_000, 30)
+        wrong += any(log_mismatch(int(ours[n]), n + 1 - int(ours[n]), weight) >= log(1 / 0.05) for n in looks)
+    assert wrong <= 0.05 * 400
+
+
+@pytest.mark.parametrize(("weight", "share", "keys"), [(0.5, 0.45, 3_000), (0.1, 0.07, 3_500), (0.01, 0.02, 4_500)])
+def test_a_wrong_share_is_seen_within_a_few_thousand_keys(weight: float, share: float, keys: int) -> None:
+    """At the level of one point."""
+    assert log_mismatch(round(keys * share), round(keys * (1 - share)), weight) >= log(4 / ALPHA)
