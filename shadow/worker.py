@@ -30,6 +30,8 @@ from shadow.intake import exchanges
 from shadow.mirror import MOST_IN_FLIGHT, Mirror
 from shadow.pacing import Tokens, estimated_tokens
 from shadow.sampling import UNSAMPLED, Choice, MirrorKind, choose
+from shadow.signals.catalogue import ALSO, Read
+from shadow.signals.json_paths import VolatilePaths
 from shadow.slices import SliceNames
 from shadow.store import CellStore
 
@@ -49,11 +51,15 @@ _LOOK_AGAIN_SECONDS: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How much of an endpoint's traffic is mirrored; shares of all requests."""
+    """How much of an endpoint's traffic is mirrored; shares of all requests.
+
+    `detected` are the dimensions of slices that are read off the request itself (`shadow.slices.DETECTED`).
+    """
 
     sample: float
     noise_floor: float
     max_tokens_per_minute: int | None = None
+    detected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +90,23 @@ class Job:
 class ShadowWorker:
     """One shadow worker. `worker_id` is unique among all that write to the same store, restarts included."""
 
-    def __init__(self, sampling: Mapping[str, Sampling], mirror: Mirror, store: CellStore, worker_id: str) -> None:
+    def __init__(
+        self,
+        sampling: Mapping[str, Sampling],
+        mirror: Mirror,
+        store: CellStore,
+        worker_id: str,
+        *,
+        also: Mapping[str, Read] = ALSO,
+    ) -> None:
         self._sampling = sampling
+        self._also = also
         self._mirror = mirror
         self._store = store
         self._pending = Pending(worker_id)
         self._recent = RecentVoters()
         self._slices = SliceNames()
+        self._volatile: dict[tuple[str, str], VolatilePaths] = {}
         self._tokens: dict[str, Tokens] = {}
         self._connections = 0
         self._jobs = 0
@@ -166,8 +182,10 @@ class ShadowWorker:
         if member is None and choice.kind is MirrorKind.NONE:
             return
         ask, own, slices = ask_of(exchange.api, request), _own_answer(exchange), self._slices.of(exchange)
+        if shares is not None and shares.detected:
+            slices = (*slices, *self._slices.detected(exchange.endpoint, ask, shares.detected))
         if member is not None:
-            self._cast(home, comparison.split_vote(exchange, ask, comparison.read(ask, own), slices))
+            self._cast(home, comparison.split_vote(exchange, ask, comparison.read(ask, own, self._also), slices))
         if choice.kind is not MirrorKind.NONE:
             self._arrange(exchange, home, ask, own, slices, choice.kind)
 
@@ -185,7 +203,9 @@ class ShadowWorker:
         if kind is MirrorKind.KNOWN:
             if pair:
                 failed = Heard(Unreadable(exchange.failure or "failed"), failed=True)
-                self._cast(home, comparison.paired_vote(exchange, ask, comparison.heard(own), failed, slices))
+                self._cast(
+                    home, comparison.paired_vote(exchange, ask, comparison.heard(own), failed, slices, self._also)
+                )
             return
         triple = kind is MirrorKind.TRIPLE and self._recent.claim(home, comparison.triple_member(exchange))
         if not (pair or triple):
@@ -246,7 +266,8 @@ class ShadowWorker:
         other = await self._mirror.ask(exchange, exchange.candidate if by_stable else exchange.stable)
         stable, candidate = (job.own, other) if by_stable else (other, job.own)
         if job.pair:
-            self._cast(job.home, comparison.paired_vote(exchange, job.ask, stable, candidate, job.slices))
+            vote = comparison.paired_vote(exchange, job.ask, stable, candidate, job.slices, self._also)
+            self._cast(job.home, vote)
         if job.triple:
             await self._complete(job, stable, candidate)
         self.compared += 1
@@ -260,8 +281,13 @@ class ShadowWorker:
             self._recent.release(job.home, comparison.triple_member(job.exchange))
             self._lose(job.home, f"floor_{shed.reason}")
             return
-        vote = comparison.triple_vote(job.exchange, job.ask, stable, again, candidate, job.slices)
-        self._cast(job.home, vote)
+        volatile = self._volatile.setdefault((job.exchange.endpoint, job.exchange.stable), VolatilePaths())
+        ignoring = volatile.ignored
+        self._cast(
+            job.home, comparison.triple_vote(job.exchange, job.ask, stable, again, candidate, job.slices, ignoring)
+        )
+        if isinstance(stable.said, Answer) and isinstance(again.said, Answer):
+            volatile.learn(stable.said.text, again.said.text)
 
     def _shed_queued(self) -> None:
         """Jobs that nobody took before the end."""
