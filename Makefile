@@ -1,6 +1,6 @@
 # Everything works with GNU make, a Python of 3.11 or newer with its venv module, and pip. `make help` lists the verbs.
 #   PYTHON=python3.12   the interpreter of a new .venv (default: the first of python3, python3.13 … that is new enough)
-#   ARGS=…              handed to the program behind demo, test, proof, evidence and bench
+#   ARGS=…              handed to the program behind demo, test, proof, evidence, signals and bench
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
@@ -50,6 +50,10 @@ proof: $(VENV)/.developer ## Replay recorded answers of real models: each rollou
 .PHONY: evidence
 evidence: $(VENV)/.developer ## Simulate rollouts: false alarms, votes needed, beside what others do (ARGS=--quick)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m loadtest.evidence $(ARGS)
+
+.PHONY: signals
+signals: $(VENV)/.developer ## How well the signals see what users would see, on labelled answers (ARGS=--write: into the docs)
+	@$(BIN)/python -m loadtest.signals $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/.developer ## CPU and memory per request, beside nginx

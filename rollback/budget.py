@@ -73,9 +73,9 @@ _WIDEST: Final = 0.95
 """A limit times its margin stays below 1, the range of X: a wider one would call anything harmless without a look."""
 
 _ONLY_PAIRED: Final = frozenset({"agreement"})
-_ONLY_SPLIT: Final = frozenset({"ttft"})
+_ONLY_SPLIT: Final = frozenset({"ttft", "pace", "tokens"})
 _PAIRED_AT_THE_ENDS: Final = frozenset({"errors"})
-_SLOWER_THAN_P95: Final = frozenset({"ttft"})
+_SLOWER_THAN_P95: Final = frozenset({"ttft", "pace", "tokens"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

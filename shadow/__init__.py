@@ -6,6 +6,8 @@ P  `capture`     wire bytes → `Ask` and `Answer`
 P  `answer`      what a model said, independent of the wire
 P  `reading`     one value of one signal, or why there is none
 P  `signals`     one file per signal
+P  `tasks`       what kind of task a request is
+P  `languages`   the language of a text, where it can be told
 P  `comparison`  exchanges of one request, compared: the counts they add
 P  `cells`       the names and arithmetic of evidence counters
 P  `windows`     in which window of time a request was assigned

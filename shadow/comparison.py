@@ -10,10 +10,14 @@ At weight 0 nobody was exposed, so there is no split evidence; stable's own quan
 A reading that does not exist is counted as such, by arm and reason: as *lost* where the arm's own failure took it (the
 judge then takes the worst), as missing where it could not be made or does not apply.
 
+The signals that are only observed by default (`catalogue.ALSO`, and an application's own) are counted over all requests
+and not in slices: three dozen slices of two dozen signals would be most of what the judge reads.
+
 Not here: whether a request is compared (`sampling`), and what counts mean (`rollback.evidence`).
 """
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -37,11 +41,16 @@ from shadow.cells import (
 )
 from shadow.exchange import Exchange, Outcome
 from shadow.reading import Measured, NotApplicable, Reading, Unmeasured
-from shadow.signals import agreement, length, refusal, schema
+from shadow.signals import agreement, length, pace, refusal, schema, tokens
+from shadow.signals.catalogue import ALSO, Read
+from shadow.signals.json_paths import NOTHING, JsonPath
 from shadow.windows import UNKNOWN
 
 KEYLESS_SIGNAL: Final = "pairs"
 """The signal name under which pairs of clients without a key are marked; no signal has it."""
+
+_FREE_IS_GOOD: Final = frozenset({"schema", "unknown_tool", "tool_arguments", "parallel_calls"})
+"""Signals of calls: an answer that called nothing is free of their faults, and stands as good beside one that did."""
 
 _Make: TypeAlias = Callable[[str], Cell]
 """Makes one observation's cell for a slice."""
@@ -67,14 +76,19 @@ class Readings:
     refusal: Reading
     schema: Reading
     length: Reading
+    tokens: Reading
+    also: Mapping[str, Reading]
 
 
-def read(ask: Ask, said: Answer | Unreadable) -> Readings:
-    """All readings of one answer."""
+def read(ask: Ask, said: Answer | Unreadable, also: Mapping[str, Read] = ALSO) -> Readings:
+    """All readings of one answer; `also` are the signals beside the three that are always read."""
     if isinstance(said, Unreadable):
         none = Unmeasured(said.reason)
-        return Readings(none, none if schema.may_apply(ask) else NotApplicable(), none)
-    return Readings(refusal.read(ask, said), schema.read(ask, said), length.read(ask, said))
+        return Readings(none, none if schema.may_apply(ask) else NotApplicable(), none, none, dict.fromkeys(also, none))
+    others = {name: signal(ask, said) for name, signal in also.items()}
+    return Readings(
+        refusal.read(ask, said), schema.read(ask, said), length.read(ask, said), tokens.read(ask, said), others
+    )
 
 
 # ── split ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -107,8 +121,10 @@ def split_vote(exchange: Exchange, ask: Ask, own: Readings, slices: tuple[str, .
         _split(exchange, "ttft", _first_byte(exchange)),
         _split(exchange, "errors", _error(exchange)),
     ]
+    also = [_split(exchange, name, _content(exchange, reading, _event)) for name, reading in own.also.items()]
+    also += _quantities(exchange, own)
     once = VotesCell(exchange.stage, "split", exchange.assigned)
-    return _vote(member, makes, slices, once, *_windowed(exchange, makes))
+    return _vote(member, makes, slices, *_everywhere(also), once, *_windowed(exchange, makes))
 
 
 def _reference_vote(member: str, exchange: Exchange, own: Readings, slices: tuple[str, ...]) -> Vote:
@@ -116,7 +132,21 @@ def _reference_vote(member: str, exchange: Exchange, own: Readings, slices: tupl
         _split(exchange, "ttft", _first_byte(exchange)),
         _split(exchange, "length", _content(exchange, own.length, _bin)),
     ]
-    return _vote(member, makes, slices)
+    return _vote(member, makes, slices, *_everywhere(_quantities(exchange, own)))
+
+
+def _quantities(exchange: Exchange, own: Readings) -> list[_Make]:
+    """What is compared by its share beyond stable's p95, over all requests."""
+    speed = pace.read(
+        own.length,
+        stream=exchange.stream,
+        first_byte_ms=exchange.first_byte_ms,
+        duration_ms=exchange.duration_ms,
+    )
+    return [
+        _split(exchange, "pace", _content(exchange, speed, _bin)),
+        _split(exchange, "tokens", _content(exchange, own.tokens, _bin)),
+    ]
 
 
 def _split(exchange: Exchange, signal: str, outcome: "str | Missing") -> _Make:
@@ -191,9 +221,16 @@ def triple_member(exchange: Exchange) -> str:
     return f"t:{exchange.vote_key}"
 
 
-def paired_vote(exchange: Exchange, ask: Ask, stable: Heard, candidate: Heard, slices: tuple[str, ...]) -> Vote:
+def paired_vote(
+    exchange: Exchange,
+    ask: Ask,
+    stable: Heard,
+    candidate: Heard,
+    slices: tuple[str, ...],
+    also: Mapping[str, Read] = ALSO,
+) -> Vote:
     """Candidate − stable on one request. `errors` is paired only where mirrors are all there is of one arm."""
-    ours, theirs = read(ask, stable.said), read(ask, candidate.said)
+    ours, theirs = read(ask, stable.said, also), read(ask, candidate.said, also)
     makes = [
         _paired(exchange, "refusal", ours.refusal, theirs.refusal, _minus),
         _paired(exchange, "schema", ours.schema, theirs.schema, _minus),
@@ -204,8 +241,9 @@ def paired_vote(exchange: Exchange, ask: Ask, stable: Heard, candidate: Heard, s
         makes.append(_pair(exchange, "errors", float(candidate.failed) - float(stable.failed)))
     if exchange.keyless:
         makes.append(_missing(exchange, KEYLESS_SIGNAL, "paired", exchange.assigned, "keyless"))
+    others = [_paired(exchange, name, ours.also[name], theirs.also[name], _minus) for name in also]
     once = VotesCell(exchange.stage, "paired", exchange.assigned)
-    return _vote(paired_member(exchange), makes, slices, once, *_windowed(exchange, makes))
+    return _vote(paired_member(exchange), makes, slices, *_everywhere(others), once, *_windowed(exchange, makes))
 
 
 def _minus(stable: float, candidate: float) -> float:
@@ -222,14 +260,14 @@ def _paired(
 ) -> _Make:
     """A difference where both sides were read. Not applicable where the request asks for nothing on *either* side.
 
-    For `schema` one side may be free of it (it called no tool) and the other not: then that one stands against good.
+    For signals of calls one side may be free of them (it called no tool) and the other not: it stands as good.
     """
     if isinstance(stable, Measured) and isinstance(candidate, Measured):
         return _pair(exchange, signal, difference(stable.value, candidate.value))
     for arm, reading in ((Arm.CANDIDATE, candidate), (Arm.STABLE, stable)):
         if isinstance(reading, Unmeasured):
             return _missing(exchange, signal, "paired", arm, reading.reason)
-    if signal == "schema" and not (isinstance(stable, NotApplicable) and isinstance(candidate, NotApplicable)):
+    if signal in _FREE_IS_GOOD and not (isinstance(stable, NotApplicable) and isinstance(candidate, NotApplicable)):
         return _pair(exchange, signal, _or_good(candidate) - _or_good(stable))
     return _missing(exchange, signal, "paired", Arm.CANDIDATE, "not_applicable")
 
@@ -242,24 +280,35 @@ def _or_good(reading: Reading) -> float:
 
 
 def triple_vote(
-    exchange: Exchange, ask: Ask, stable: Heard, again: Heard, candidate: Heard, slices: tuple[str, ...]
+    exchange: Exchange,
+    ask: Ask,
+    stable: Heard,
+    again: Heard,
+    candidate: Heard,
+    slices: tuple[str, ...],
+    ignoring: frozenset[JsonPath] = NOTHING,
 ) -> Vote:
-    """agree(s, s′) − ½(agree(s, c) + agree(s′, c)) of a complete triple; an incomplete one is missing."""
-    made = _agreement(exchange, ask, stable, again, candidate)
+    """agree(s, s′) − ½(agree(s, c) + agree(s′, c)) of a complete triple; an incomplete one is missing.
+
+    `ignoring` are JSON paths that vary by themselves, learned from earlier triples.
+    """
+    made = _agreement(exchange, ask, (stable, again, candidate), ignoring)
     once = VotesCell(exchange.stage, "triple", exchange.assigned)
     return _vote(triple_member(exchange), [made], slices, once, *_windowed(exchange, [made]))
 
 
-def _agreement(exchange: Exchange, ask: Ask, stable: Heard, again: Heard, candidate: Heard) -> _Make:
-    one, two, other = stable.said, again.said, candidate.said
+def _agreement(
+    exchange: Exchange, ask: Ask, triple: tuple[Heard, Heard, Heard], ignoring: frozenset[JsonPath]
+) -> _Make:
+    one, two, other = (heard_.said for heard_ in triple)
     if isinstance(other, Unreadable):
         return _missing(exchange, "agreement", "paired", Arm.CANDIDATE, other.reason)
     if isinstance(one, Unreadable):
         return _missing(exchange, "agreement", "paired", Arm.STABLE, one.reason)
     if isinstance(two, Unreadable):
         return _missing(exchange, "agreement", "paired", Arm.STABLE, two.reason)
-    floor = agreement.agree(ask, one, two)
-    crossed = (agreement.agree(ask, one, other) + agreement.agree(ask, two, other)) / 2.0
+    floor = agreement.agree(ask, one, two, ignoring)
+    crossed = (agreement.agree(ask, one, other, ignoring) + agreement.agree(ask, two, other, ignoring)) / 2.0
     return _pair(exchange, "agreement", floor - crossed)
 
 
@@ -289,4 +338,10 @@ def _windowed(exchange: Exchange, makes: list[_Make]) -> Iterator[Cell]:
 def _vote(member: str, makes: list[_Make], slices: tuple[str, ...], *once: Cell) -> Vote:
     """Every observation in every slice, and the cells that are counted once."""
     cells: Iterator[Cell] = (make(slice_) for make in makes for slice_ in slices or (EVERY,))
-    return Vote(member, tuple(str(cell) for cell in (*cells, *once)))
+    # Interned: the names repeat from vote to vote, and many votes may have to wait for the store.
+    return Vote(member, tuple(sys.intern(str(cell)) for cell in (*cells, *once)))
+
+
+def _everywhere(makes: Iterable[_Make]) -> Iterator[Cell]:
+    """Observations that are counted over all requests, and in no slice."""
+    return (make(EVERY) for make in makes)

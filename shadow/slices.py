@@ -1,5 +1,9 @@
 """The names of the slices that an exchange belongs to, bounded in number.
 
+Two dimensions are read off the request itself: what kind of task it is, and in which language. They are as much the
+client's choice as its headers are. Like every slice they are reported only: nothing is decided on a slice, so nobody
+can cause a rollback, or bar one, by what they write.
+
 Clients choose slice values, so a dimension holds at most `MAX_VALUES` of them; later ones are counted as `other`. Which
 come first is remembered per worker: after a restart, or on another gateway, it may be others, so a dimension may show
 some more values in all, and never an unbounded number from one process.
@@ -8,8 +12,16 @@ some more values in all, and never an unbounded number from one process.
 from typing import Final
 from urllib.parse import quote
 
+from shadow.answer import Ask
 from shadow.cells import EVERY
 from shadow.exchange import Exchange
+from shadow.languages import language_of
+from shadow.tasks import task_of
+
+TASK: Final = "task"
+LANGUAGE: Final = "language"
+DETECTED: Final = (TASK, LANGUAGE)
+"""The dimensions that are read off a request."""
 
 MAX_VALUES: Final = 20
 OTHER: Final = "other"
@@ -32,6 +44,11 @@ class SliceNames:
             for dimension, value in exchange.slices
         )
         return (EVERY, *named)
+
+    def detected(self, endpoint: str, ask: Ask, dimensions: tuple[str, ...]) -> tuple[str, ...]:
+        """The slices of the dimensions that are read off the request; none for a language that nobody can tell."""
+        values = [(name, task_of(ask).value if name == TASK else language_of(ask.prompt)) for name in dimensions]
+        return tuple(f"{name}={self._bounded(endpoint, name, value)}" for name, value in values if value)
 
     def _bounded(self, endpoint: str, dimension: str, value: str) -> str:
         seen = self._seen.setdefault((endpoint, dimension), set())

@@ -18,6 +18,7 @@ from anyio.lowlevel import checkpoint
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from routing.arms import Arm
+from routing.bucketing import Purpose, fraction
 from shadow import comparison
 from shadow.answer import Answer, Ask, Unreadable
 from shadow.batching import Batch, Home, Pending, RecentVoters
@@ -30,6 +31,8 @@ from shadow.intake import exchanges
 from shadow.mirror import MOST_IN_FLIGHT, Mirror
 from shadow.pacing import Tokens, estimated_tokens
 from shadow.sampling import UNSAMPLED, Choice, MirrorKind, choose
+from shadow.signals.catalogue import ALSO, Read
+from shadow.signals.json_paths import VolatilePaths
 from shadow.slices import SliceNames
 from shadow.store import CellStore
 from shadow.units import unit_member, unit_vote
@@ -50,11 +53,15 @@ _LOOK_AGAIN_SECONDS: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How much of an endpoint's traffic is mirrored; shares of all requests."""
+    """How much of an endpoint's traffic is mirrored; shares of all requests.
+
+    `detected` are the dimensions of slices that are read off the request itself (`shadow.slices.DETECTED`).
+    """
 
     sample: float
     noise_floor: float
     max_tokens_per_minute: int | None = None
+    detected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +90,30 @@ class Job:
 
 
 class ShadowWorker:
-    """One shadow worker. `worker_id` is unique among all that write to the same store, restarts included."""
+    """One shadow worker. `worker_id` is unique among all that write to the same store, restarts included.
 
-    def __init__(self, sampling: Mapping[str, Sampling], mirror: Mirror, store: CellStore, worker_id: str) -> None:
+    `also` are the signals beside those that every exchange is read for; `observed` is the share of exchanges, by hash,
+    that is read for them as well.
+    """
+
+    def __init__(
+        self,
+        sampling: Mapping[str, Sampling],
+        mirror: Mirror,
+        store: CellStore,
+        worker_id: str,
+        *,
+        also: Mapping[str, Read] = ALSO,
+        observed: float = 1.0,
+    ) -> None:
         self._sampling = sampling
+        self._also, self._observed = also, observed
         self._mirror = mirror
         self._store = store
         self._pending = Pending(worker_id)
         self._recent = RecentVoters()
         self._slices = SliceNames()
+        self._volatile: dict[tuple[str, str], VolatilePaths] = {}
         self._tokens: dict[str, Tokens] = {}
         self._connections = 0
         self._jobs = 0
@@ -168,8 +190,12 @@ class ShadowWorker:
         ask, own, slices = ask_of(exchange.api, request), _own_answer(exchange), self._slices.of(exchange)
         if unit is not None:
             self._cast(home, unit_vote(unit, exchange, own))
+        if shares is not None and shares.detected:
+            slices = (*slices, *self._slices.detected(exchange.endpoint, ask, shares.detected))
         if member is not None:
-            self._cast(home, comparison.split_vote(exchange, ask, comparison.read(ask, own), slices))
+            self._cast(
+                home, comparison.split_vote(exchange, ask, comparison.read(ask, own, self._also_of(exchange)), slices)
+            )
         if choice.kind is not MirrorKind.NONE:
             self._arrange(exchange, home, ask, own, slices, choice.kind)
 
@@ -191,7 +217,12 @@ class ShadowWorker:
         if kind is MirrorKind.KNOWN:
             if pair:
                 failed = Heard(Unreadable(exchange.failure or "failed"), failed=True)
-                self._cast(home, comparison.paired_vote(exchange, ask, comparison.heard(own), failed, slices))
+                self._cast(
+                    home,
+                    comparison.paired_vote(
+                        exchange, ask, comparison.heard(own), failed, slices, self._also_of(exchange)
+                    ),
+                )
             return
         triple = kind is MirrorKind.TRIPLE and self._recent.claim(home, comparison.triple_member(exchange))
         if not (pair or triple):
@@ -252,7 +283,8 @@ class ShadowWorker:
         other = await self._mirror.ask(exchange, exchange.candidate if by_stable else exchange.stable)
         stable, candidate = (job.own, other) if by_stable else (other, job.own)
         if job.pair:
-            self._cast(job.home, comparison.paired_vote(exchange, job.ask, stable, candidate, job.slices))
+            vote = comparison.paired_vote(exchange, job.ask, stable, candidate, job.slices, self._also_of(exchange))
+            self._cast(job.home, vote)
         if job.triple:
             await self._complete(job, stable, candidate)
         self.compared += 1
@@ -266,8 +298,18 @@ class ShadowWorker:
             self._recent.release(job.home, comparison.triple_member(job.exchange))
             self._lose(job.home, f"floor_{shed.reason}", job.exchange.assigned)
             return
-        vote = comparison.triple_vote(job.exchange, job.ask, stable, again, candidate, job.slices)
-        self._cast(job.home, vote)
+        volatile = self._volatile.setdefault((job.exchange.endpoint, job.exchange.stable), VolatilePaths())
+        ignoring = volatile.ignored
+        self._cast(
+            job.home, comparison.triple_vote(job.exchange, job.ask, stable, again, candidate, job.slices, ignoring)
+        )
+        if isinstance(stable.said, Answer) and isinstance(again.said, Answer):
+            volatile.learn(stable.said.text, again.said.text)
+
+    def _also_of(self, exchange: Exchange) -> Mapping[str, Read]:
+        """The signals that this exchange is read for beside the default ones: all or none, the same on both arms."""
+        drawn = fraction(Purpose.OBSERVE, exchange.salt, exchange.request_id)
+        return self._also if drawn < self._observed else {}
 
     def _shed_queued(self) -> None:
         """Jobs that nobody took before the end."""

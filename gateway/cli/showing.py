@@ -30,6 +30,9 @@ _VERDICTS: Final = {
 }
 _NOTHING: Final = "–"
 
+WARM: Final = 0.5
+"""Half of the proof of harm is there: time to look, even at what is only observed."""
+
 
 def status(endpoint: Endpoint, *, every_test: bool = False) -> RenderableType:
     """One endpoint and its latest rollout."""
@@ -75,13 +78,22 @@ def requests(rollout: Rollout) -> str:
 
 
 def foremost(rows: Iterable[Signal]) -> Iterator[Signal]:
-    """Of each signal and source, over all traffic, the test that is nearest to harm."""
+    """Of each signal and source, over all traffic, the test that is nearest to harm.
+
+    Of those that are only observed just the ones that moved: there are many, and nothing follows from them.
+    """
     chosen: dict[tuple[str, str], Signal] = {}
     for row in rows:
         place = (row.signal, row.source)
-        if row.slice == "*" and (place not in chosen or row.burn > chosen[place].burn):
+        if is_shown(row) and (place not in chosen or row.burn > chosen[place].burn):
             chosen[place] = row
     return iter(chosen.values())
+
+
+def is_shown(row: Signal) -> bool:
+    """Whether a row belongs in a short table: over all traffic, and able to decide something, or warm, or failing."""
+    noteworthy = row.burn >= WARM or row.verdict == "unmeasured"
+    return row.slice == "*" and (row.budget_class != "observe" or noteworthy)
 
 
 def signals(rows: Iterable[Signal]) -> Table:

@@ -10,9 +10,10 @@ from typing import TypeAlias
 from gateway.config.document import Path
 from gateway.config.fields import PLACEHOLDER, KeyKind
 from gateway.config.model import Config
-from gateway.config.plans import LIMITS, BudgetSpec, PlanSpec
+from gateway.config.plans import LIMITS, BudgetSpec, PlanSpec, limits_of
 from gateway.config.variants import FIXED_BY_GATEWAY
 from gateway.keys import Role
+from gateway.own import installed
 from rollback.plan import BudgetClass
 
 Finding: TypeAlias = tuple[Path, str, str]
@@ -106,20 +107,22 @@ def _stages(name: str, plan: PlanSpec) -> Iterator[Finding]:
 
 
 def _budget(path: Path, signal: str, budget: BudgetSpec | None) -> Iterator[Finding]:
-    if signal not in LIMITS:
-        yield path, f"there is no signal {signal!r}", f"use one of {', '.join(sorted(LIMITS))}"
+    allowed = limits_of(signal)
+    if not allowed:
+        known = ", ".join(sorted({*LIMITS, *installed.names()}))
+        yield path, f"there is no signal {signal!r}", f"use one of {known}"
         return
     if signal == "errors" and (budget is None or budget.budget_class is not BudgetClass.GUARDRAIL):
         yield path, "errors is always a guardrail", "the other signals rest on it; widen its limit instead"
     if budget is None:
         return
-    for limit in sorted(budget.limits - LIMITS[signal]):
-        yield (*path, limit), f"{signal} is not judged by {limit}", f"use {' or '.join(sorted(LIMITS[signal]))}"
+    for limit in sorted(budget.limits - allowed):
+        yield (*path, limit), f"{signal} is not judged by {limit}", f"use {' or '.join(sorted(allowed))}"
     if not budget.limits:
         yield (
             path,
             "a budget without a limit guards nothing",
-            f"set {' or '.join(sorted(LIMITS[signal]))}, or write off",
+            f"set {' or '.join(sorted(allowed))}, or write off",
         )
     wanted = budget.expected
     if wanted is not None and wanted.relative != (signal == "length"):

@@ -115,11 +115,14 @@ class KeyKind(StrEnum):
     CONVERSATION = "conversation"
     STICKY = "sticky"
     REQUEST = "request"
+    TASK = "task"
+    LANGUAGE = "language"
 
 
 @dataclass(frozen=True, slots=True)
 class KeySource:
-    """One place in a request: `header:x-user-id`, `body:user`, `key.tenant`, `conversation`, `sticky`, `request`.
+    """One place in a request: `header:x-user-id`, `body:user`, `key.tenant`, `conversation`, `sticky`, `request`,
+    and for slices `task` and `language`, which are read off the request.
 
     `name` is the header (lower case), the body's top-level field, or the caller's attribute; empty for the others.
     """
@@ -136,7 +139,7 @@ class KeySource:
 
 _SOURCE_NAME: Final = {
     KeyKind.HEADER: r"[A-Za-z0-9-]+",
-    KeyKind.BODY: r"[A-Za-z0-9_]+",
+    KeyKind.BODY: r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*",
     KeyKind.CALLER: r"tenant|name",
 }
 
@@ -174,6 +177,8 @@ _SHOWN: Final = {
     KeyKind.CONVERSATION: "conversation",
     KeyKind.STICKY: "sticky",
     KeyKind.REQUEST: "request",
+    KeyKind.TASK: "task",
+    KeyKind.LANGUAGE: "language",
 }
 
 
@@ -198,9 +203,9 @@ VoteSource: TypeAlias = Annotated[
 SliceSource: TypeAlias = Annotated[
     KeySource,
     PlainValidator(_source),
-    _one_of(KeyKind.CALLER, KeyKind.HEADER, KeyKind.BODY),
+    _one_of(KeyKind.CALLER, KeyKind.HEADER, KeyKind.BODY, KeyKind.TASK, KeyKind.LANGUAGE),
     PlainSerializer(str, return_type=str),
-    _source_schema("key.tenant", "header:x-route"),
+    _source_schema("key.tenant", "header:x-route", "body:metadata.team", "task", "language"),
 ]
 
 

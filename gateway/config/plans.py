@@ -13,8 +13,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from gateway.config.errors import Unusable
 from gateway.config.fields import Chance, Points, PositiveSeconds, Ratio, Seconds, Share, Wanted, WeightBps
 from gateway.config.units import expectation
+from gateway.own import installed
 from rollback.errors import InvalidPlan
 from rollback.plan import Budget, BudgetClass, OnDeadline, Plan, Stage
+from shadow.signals.catalogue import ALSO, FAULTS, HABITS
 
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
@@ -25,10 +27,18 @@ LIMITS: Final[Mapping[str, frozenset[str]]] = {
     "schema": RATE_LIMITS,
     "errors": frozenset({"max_increase", "max_ratio", "ceiling"}),
     "ttft": frozenset({"max_increase"}),
+    "pace": frozenset({"max_increase"}),
+    "tokens": frozenset({"max_increase"}),
     "length": frozenset({"within", "expected"}),
     "agreement": frozenset({"max_excess_disagreement"}),
+    **dict.fromkeys(ALSO, RATE_LIMITS),
 }
 """Which limits each signal's budget may set: a limit that no test asks about would be a guard that guards nothing."""
+
+
+def limits_of(signal: str) -> frozenset[str]:
+    """The limits that the signal's budget may set; none for a signal that does not exist."""
+    return LIMITS.get(signal, RATE_LIMITS if signal in installed.names() else frozenset())
 
 
 class Section(BaseModel):
@@ -128,6 +138,26 @@ DEFAULT_BUDGETS: Final[Mapping[str, BudgetSpec]] = {
     "ttft": BudgetSpec(max_increase=0.10, budget_class=BudgetClass.SIGNAL),
 }
 
+_SLOWER_OR_DEARER: Final = BudgetSpec(max_increase=0.10, budget_class=BudgetClass.OBSERVE)
+_MORE_FAULTS: Final = BudgetSpec(max_increase=0.02, budget_class=BudgetClass.OBSERVE)
+_OTHER_HABITS: Final = BudgetSpec(max_increase=0.10, max_decrease=0.10, budget_class=BudgetClass.OBSERVE)
+
+
+def observed() -> dict[str, BudgetSpec]:
+    """What is reported unless a budget says more: two points more of a fault, ten points either way of a habit.
+
+    `pace` and `tokens` are judged as `ttft` is: by the share beyond stable's p95.
+
+    An application's own signals are faults until it says otherwise.
+    """
+    return {
+        "pace": _SLOWER_OR_DEARER,
+        "tokens": _SLOWER_OR_DEARER,
+        **dict.fromkeys(FAULTS, _MORE_FAULTS),
+        **dict.fromkeys(HABITS, _OTHER_HABITS),
+        **dict.fromkeys(installed.names(), _MORE_FAULTS),
+    }
+
 
 class PlanSpec(Section):
     """A plan as written. Everything has a default: `{}` is the default plan."""
@@ -146,7 +176,7 @@ class PlanSpec(Section):
 
     def resolve(self, name: str) -> Plan:
         """The judge's plan; raises `InvalidPlan` where the stages contradict one another."""
-        budgets = {**DEFAULT_BUDGETS, **self.budgets}
+        budgets = {**DEFAULT_BUDGETS, **observed(), **self.budgets}
         return Plan(
             name=name,
             alpha=self.alpha,
@@ -168,7 +198,7 @@ def expecting(plan: Plan, expectations: Iterable[str]) -> Plan:
             signal, wanted = expectation(text)
         except Unusable as error:
             raise InvalidPlan(str(error)) from error
-        if signal not in budgets or "expected" not in LIMITS.get(signal, RATE_LIMITS):
+        if signal not in budgets or "expected" not in limits_of(signal):
             raise InvalidPlan(f"plan {plan.name!r} judges no change of {signal!r}, so none can be expected of it")
         if wanted.relative != (signal == "length"):
             unit = "relative: write %" if signal == "length" else "in points: write pp"

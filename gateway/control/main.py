@@ -29,6 +29,7 @@ from gateway.control.rolling import RollingBack
 from gateway.control.routes import Routes
 from gateway.control.web import Server, application
 from gateway.keys import SECRET_VARIABLE, KeyRing
+from gateway.own.installed import versions
 from gateway.runtime import Ready, Runtime
 from gateway.upstream.asking import Asker
 from rollback.carrying import Carrier
@@ -105,7 +106,9 @@ def _wired(config: Config, runtime: Runtime, means: _Means, stop: anyio.Event) -
     rates = Rates()
     forecasting = Forecasting(config, store, rates)
     return Desk(
-        operations=Operations(config, store, home, carrier, watched, means.asker, forecasting, VERSIONS),
+        operations=Operations(
+            config, store, home, carrier, watched, means.asker, forecasting, {**VERSIONS, **versions()}
+        ),
         returning=Returning(config, store, home, carrier, rolling, watched, clock),
         controller=controller,
         home=home,

@@ -73,5 +73,5 @@ def read_source(source: KeySource, asked: Keyed) -> str | None:
             return conversation_key(asked.body)
         case KeyKind.REQUEST:
             return asked.request_id
-        case KeyKind.STICKY:
-            return None
+        case KeyKind.STICKY | KeyKind.TASK | KeyKind.LANGUAGE:
+            return None  # the last two are read off the request where it is compared

@@ -9,6 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from gateway.cli.showing import WARM, is_shown
 from gateway.cli.wire import Endpoint, Rollout, Signal
 from gateway.demo.scene import PARTS, Part
 from gateway.demo.traffic import Tally
@@ -17,8 +18,6 @@ from routing.bucketing import WEIGHT_SCALE
 BAR: Final = 20
 """Characters of the exposure's bar."""
 _COLOURS: Final = {"promoted": "green", "rolled_back": "red"}
-_WARM: Final = 0.5
-"""Burn from which a rollout holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def _signals(rollout: Rollout) -> RenderableType:
     for _ in range(7):
         table.add_column(no_wrap=True)
     for signal in worst(rollout.signals):
-        style = "red" if signal.verdict == "harm" else "yellow" if signal.burn >= _WARM else "green"
+        style = "red" if signal.verdict == "harm" else "yellow" if signal.burn >= WARM else "green"
         table.add_row(
             signal.signal,
             signal.source,
@@ -92,7 +91,7 @@ def worst(signals: tuple[Signal, ...]) -> tuple[Signal, ...]:
     found: dict[str, Signal] = {}
     for signal in signals:
         best = found.get(signal.signal)
-        if signal.slice == "*" and (best is None or _rank(signal) > _rank(best)):
+        if is_shown(signal) and (best is None or _rank(signal) > _rank(best)):
             found[signal.signal] = signal
     return tuple(found.values())
 

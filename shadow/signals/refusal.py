@@ -2,14 +2,16 @@
 
 Providers say it plainly where they say it at all, so that is read first. In text, declining is a pattern of the first
 sentences, weighed against signs of an answer after them: an apology may be sympathy, and "As an AI …, however …" is
-mostly an answer. The weights are few and rounded. They were fitted on labelled answers of two sources, on no recorded
-model swap; how well they carry to a third source is not known (docs/adr/0008-what-a-refusal-is.md has the figures).
+mostly an answer. The signs are in `refusal_signs`; their weights are fitted on labelled answers whose licences permit
+it and on made-up ones, on no recorded model swap (docs/adr/0008-what-a-refusal-is.md, docs/signals.md). The line is
+at log odds 0, for every model and source.
 
 Unwilling and unable are told apart (`Kind`), because they are different faults. What a *user* feels is the same: the
-answer opens by saying that the request will not be done. So the reading counts unwilling, blocked, unable, and partial
-(an opening that declines, with something after it); only an opinion withheld before a real answer is no refusal.
+answer opens by saying that the request will not be done. So the reading counts unwilling, blocked, unable, partial (an
+opening that declines, with something after it) and redirecting; only an opinion withheld before a real answer is no
+refusal.
 
-Not here: other languages than English (there the provider's word is all), and whether refusing was right.
+Not here: whether refusing was right.
 """
 
 from dataclasses import dataclass
@@ -19,21 +21,23 @@ from typing import Final
 from shadow.answer import Answer, Ask
 from shadow.reading import Measured, Reading
 from shadow.signals import refusal_phrases as say
+from shadow.signals.refusal_signs import Opening, opening_of, signs_in
+from shadow.signals.refusal_tongues import Declining, declining
+from shadow.signals.refusal_weights import BASE, WEIGHTS
 
-VERSION: Final = 1
+VERSION: Final = 2
 
-HEAD_CHARACTERS: Final = 1_500
-"""Refusals open with refusing; what follows only matters by its amount. Bounds the cost of one response."""
-
-_SENTENCES: Final = 9
-_ANSWERING_CHARACTERS: Final = 250
-"""More text than this that is neither lecture, offer nor refusal is an answer of some kind."""
 _UNABLE_ALONE: Final = 500
 """An inability with less than this after it stands in place of the answer; with more, it is partial."""
-_BARE: Final = 30
-"""A shorter first sentence that apologises ("I am sorry.") belongs to the next."""
 _WITHHELD_ALONE: Final = 250
 """A withheld opinion ("I don't have personal views") is a refusal only where nothing of substance follows."""
+_REDIRECT_ALONE: Final = 300
+"""A change of subject with less than this after it is all that was said."""
+
+_SOFT_ALONE: Final = 200
+"""A soft refusal ("I'll have to pass on this one") with less than this after it is all that was said."""
+_CLEARLY: Final = 1.5
+"""Log odds below which a sentence that names what the speaker lacks is an inability; above, it is unwilling as well."""
 
 
 class Kind(StrEnum):
@@ -43,54 +47,30 @@ class Kind(StrEnum):
     UNWILLING = "unwilling"
     UNABLE = "unable"
     PARTIAL = "partial"
+    REDIRECT = "redirect"
     BLOCKED = "blocked"
     EMPTY = "empty"
 
 
-FELT: Final = frozenset({Kind.UNWILLING, Kind.UNABLE, Kind.PARTIAL, Kind.BLOCKED})
+FELT: Final = frozenset({Kind.UNWILLING, Kind.UNABLE, Kind.PARTIAL, Kind.REDIRECT, Kind.BLOCKED})
 """The kinds that a user feels as a refusal. Emptiness is a failure of its own, and shows in `length`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """What each sign adds to the score of an unwilling refusal; refused above 0. Unit: log odds, rounded."""
+class Read:
+    """What a text reads as, and the log odds that it is unwilling (0.0 where that was not asked)."""
 
-    base: float = -1.75
-    declines_act: float = 1.75
-    declines_request: float = 2.5
-    apology: float = 1.25
-    calls_it_wrong: float = 2.75
-    wrong_and_long: float = 1.25
-    speaks_as_ai: float = 1.25
-    called_bad_share: float = 3.0
-    turns_opening: float = -1.25
-    turns_within: float = -1.5
-    answers: float = -1.0
-    lists: float = -1.25
-
-
-_WEIGHTS: Final = Weights()
-
-
-@dataclass(frozen=True, slots=True)
-class _Opening:
-    """A text's first sentences, and how much stands after the first."""
-
-    first: str
-    second: str
-    rest: tuple[str, ...]
-    head: str
-    length: int
+    kind: Kind
+    score: float = 0.0
 
 
 def read(ask: Ask, answer: Answer) -> Reading:
-    """1.0 where a user would feel refused, else 0.0; the reason is the kind. `ask` is not needed yet."""
-    del ask
-    kind = classify(answer)
+    """1.0 where a user would feel refused, else 0.0; the reason is the kind."""
+    kind = classify(answer, ask.prompt)
     return Measured(1.0 if kind in FELT else 0.0, kind.value)
 
 
-def classify(answer: Answer) -> Kind:
+def classify(answer: Answer, prompt: str = "") -> Kind:
     """The kind of an answer: the provider's word, then tool calls (which are answers), then the text."""
     if answer.refusal:
         return Kind.UNWILLING
@@ -98,73 +78,42 @@ def classify(answer: Answer) -> Kind:
         return Kind.BLOCKED
     if answer.tool_calls:
         return Kind.ANSWER
-    return classify_text(answer.text)
+    return classify_text(answer.text, prompt)
 
 
-def classify_text(text: str) -> Kind:
-    """The kind of a text alone."""
-    opening = _opening(text)
-    if not opening.first:
-        return Kind.EMPTY
-    if unwilling_score(opening) > 0.0:
+def classify_text(text: str, prompt: str = "") -> Kind:
+    """The kind of a text alone; the prompt helps where it is known."""
+    return read_text(text, prompt).kind
+
+
+def read_text(text: str, prompt: str = "") -> Read:
+    """The kind of a text, and how much speaks for it."""
+    opening = opening_of(text)
+    if not opening.sentences:
+        return Read(Kind.EMPTY)
+    foreign = declining(opening.head)
+    if foreign is not None:
+        return Read(Kind.UNWILLING if foreign is Declining.UNWILLING else Kind.UNABLE)
+    score = unwilling_score(opening, prompt)
+    lacks = score < _CLEARLY and say.LACKS.search(opening.sentences[0])
+    return Read(Kind.UNWILLING if score > 0.0 and not lacks else _otherwise(opening), score)
+
+
+def unwilling_score(opening: Opening, prompt: str = "") -> float:
+    """The log odds that an opening with a sentence is an unwilling refusal."""
+    return BASE + sum(WEIGHTS[name] * value for name, value in signs_in(prompt, opening).items() if value)
+
+
+def _otherwise(opening: Opening) -> Kind:
+    """The kind of what is not unwilling."""
+    first = opening.sentences[0]
+    after = opening.length - len(first)
+    if after < _SOFT_ALONE and say.SOFTLY.search(" ".join(opening.sentences[:2])):
         return Kind.UNWILLING
-    after = opening.length - len(opening.first)
-    if say.UNABLE.search(opening.first):
+    if say.UNABLE.search(first):
         return Kind.UNABLE if after < _UNABLE_ALONE else Kind.PARTIAL
-    if after < _WITHHELD_ALONE and say.WITHHOLDS.search(f"{opening.first} {opening.second}"):
+    if after < _WITHHELD_ALONE and say.WITHHOLDS.search(" ".join(opening.sentences[:2])):
         return Kind.UNABLE
+    if after < _REDIRECT_ALONE and say.REDIRECTS.search(first):
+        return Kind.REDIRECT
     return Kind.ANSWER
-
-
-def unwilling_score(opening: _Opening) -> float:
-    """How much speaks for an unwilling refusal, in log odds; −inf where nothing in the opening declines."""
-    first, rest, w = opening.first, opening.rest, _WEIGHTS
-    declines = bool(say.DECLINES_ACT.search(first))
-    request = bool(say.DECLINES_REQUEST.search(f"{first} {opening.second}"))
-    lectures = [bool(say.LECTURES.search(each) or say.CALLS_IT_WRONG.search(each)) for each in rest]
-    wrong = bool(say.CALLS_IT_WRONG.search(first)) and (declines or request or not rest or any(lectures))
-    bad = sum(bool(say.CALLED_BAD.search(each)) for each in (first, *rest)) / (1 + len(rest))
-    if not (declines or request or wrong or say.DECLINES_ACT.search(opening.second) or _is_lecture(lectures, bad)):
-        return float("-inf")
-    long = _answering(opening, lectures) > _ANSWERING_CHARACTERS
-    signs = (
-        (w.declines_act, declines),
-        (w.declines_request, request),
-        (w.calls_it_wrong, wrong),
-        (w.wrong_and_long, wrong and long),
-        (w.apology, _apologises(first)),
-        (w.speaks_as_ai, bool(say.SPEAKS_AS_AI.search(opening.head[:150]))),
-        (w.turns_opening, any(say.TURNS_OPENING.search(each) for each in rest[:2])),
-        (w.turns_within, bool(say.TURNS_WITHIN.search(first))),
-        (w.answers, long),
-    )
-    listed = min(len(say.LIST_ITEM.findall(opening.head)), 4) / 4
-    return w.base + sum(weight for weight, there in signs if there) + w.called_bad_share * bad + w.lists * listed
-
-
-def _opening(text: str) -> _Opening:
-    head = text[:HEAD_CHARACTERS].replace("’", "'").strip()
-    sentences = [part for part in say.SENTENCE_END.split(head) if part.strip()][:_SENTENCES]
-    if len(sentences) > 1 and len(sentences[0]) < _BARE and say.APOLOGY.search(sentences[0]):
-        sentences[:2] = [f"{sentences[0]} {sentences[1]}"]
-    first, rest = (sentences[0], tuple(sentences[1:])) if sentences else ("", ())
-    return _Opening(first, rest[0] if rest else "", rest, head, len(text))
-
-
-def _apologises(sentence: str) -> bool:
-    return bool(say.APOLOGY.search(sentence)) and not say.SYMPATHY.search(sentence[:60])
-
-
-def _is_lecture(lectures: list[bool], bad: float) -> bool:
-    """Whether the sentences after the first mostly lecture and call things bad: refusals that never say so."""
-    return len(lectures) > 1 and 2 * sum(lectures) >= len(lectures) and bad >= 0.3  # noqa: PLR2004 - measured
-
-
-def _answering(opening: _Opening, lectures: list[bool]) -> int:
-    """Characters that are no lecture, offer or refusal; all that lies beyond the head counts."""
-    beyond = max(0, opening.length - HEAD_CHARACTERS)
-    return beyond + sum(
-        len(each)
-        for each, lecture in zip(opening.rest, lectures, strict=True)
-        if not (lecture or say.DECLINES_ACT.search(each) or say.OFFERS.search(each))
-    )

@@ -27,6 +27,11 @@ _ACT: Final = (
     r"accommodate|speculat\w+|roleplay|pretend|repeat|reproduc\w+|express\w*|comment\w*|ask|agree|grant|advocat\w+|"
     r"justify|take|compose|draft)"
 )
+_NO_IDIOM: Final = (
+    r"(?! (?:believe|wait|say it|go wrong|help (?:but|it)|stress|emphasi[sz]e|imagine|bore|thank|complain|blame|",
+    r"stand)\b)",
+)
+"""What "I can't …" goes on with where nobody declines."""
 _WRONG: Final = (
     r"(?:not (?:\w+ )?(?:appropriate|ethical|acceptable|okay|ok|respectful|right|recommended|legal|advisable|fair|"
     r"proper|productive|accurate or)|never (?:\w+ )?(?:appropriate|acceptable|okay|ok|right|justified)|inappropriate|"
@@ -44,14 +49,15 @@ SENTENCE_END: Final = _compile(r"(?<=[.!?])[\"')]*\s+|\n+")
 
 DECLINES_ACT: Final = _pattern(
     rf"\b(?:i|we)\b[^.!?\n]{{0,60}}?\b{_DECLINES}[^.!?\n]{{0,45}}?\b{_ACT}\b|",
-    rf"^(?:\W|no\b|sorry\b|unfortunately\b|but\b|therefore\b)*(?:i|we)\b\W+{_DECLINES}\b|",
+    rf"^(?:\W|no\b|sorry\b|unfortunately\b|but\b|therefore\b)*(?:i|we)\b\W+{_DECLINES}\b{_NO_IDIOM}|",
     r"(?:against|violat\w+|outside|not (?:part of|within|aligned with)) (?:my|our|openai)",
 )
 """The speaker says that it will not or can not do an act that answers are made of."""
 
 DECLINES_REQUEST: Final = _pattern(
     rf"\b{_DECLINES}[^.!?\n]{{0,30}}?\b(?:fulfil+|assist|help|comply|complete|satisfy|accommodate|do|answer|respond|",
-    r"continue|proceed|engag(?:e|ing)|participat(?:e|ing)|provid(?:e|ing)|generat(?:e|ing)|writ(?:e|ing)|creat(?:e|ing)|",
+    r"continue|proceed|engag(?:e|ing)|participat(?:e|ing)|provid(?:e|ing)|generat(?:e|ing)|writ(?:e|ing)|",
+    r"creat(?:e|ing)|",
     r"support|promot(?:e|ing)|condone|endorse|produc(?:e|ing))\b",
     r"[^.!?\n]{0,30}?\b(?:that|this|your|you|such|these|content|request|question|instructions|information|guidance|",
     r"advice on|harmful|illegal|unethical|violen\w+|inappropriate|offensive|poem|harm)\b",
@@ -136,3 +142,27 @@ WITHHOLDS: Final = _pattern(
 """The speaker keeps an opinion, or itself, out of it."""
 
 LIST_ITEM: Final = _compile(r"^[ \t]*(?:[-*•]|\d{1,2}[.)])\s", MULTILINE)
+
+REDIRECTS: Final = _pattern(
+    r"^\W*(?:let(?:'s| us) (?:talk about|discuss|change|focus on|move on|look at) (?:\w+ ){0,2}?(?:else|other|",
+    r"different|the subject|instead|topic)|(?:i'd|i would) (?:rather|prefer)(?: to)? (?:not\b|talk about|",
+    r"discuss|focus)|",
+    r"(?:how|what) about we (?:talk|discuss|try)|perhaps we (?:could|should) (?:talk|discuss|focus))",
+)
+"""Another subject in place of the one that was asked about."""
+
+LACKS: Final = _pattern(
+    r"\b(?:do(?: not|n't)|can(?:not|'t)|unable to|no) (?:\w+ ){0,3}?(?:access|real-time|live data|",
+    r"current (?:data|info)|browse|enough (?:context|information)|knowledge of|information (?:on|about))",
+)
+"""Names what the speaker would need and has not."""
+
+SOFTLY: Final = _pattern(
+    r"\bnot something (?:that )?i(?:'m| am| can|'ll| will|'d| would)\b|\b(?:i'll|i will|i) (?:have|need|",
+    r"am going|want) to ",
+    r"(?:pass|decline|stop here|draw the line|refuse|sit this)|\bgoing to (?:have to )?(?:pass|decline)\b|",
+    r"\bi(?:'d| would) prefer to avoid|\bi(?:'ll| will) pass\b|\bi (?:can't|cannot|won't) (?:get into|go there|",
+    r"go into|go along)|",
+    r"\bi(?:'m| am) not (?:going to|gonna) (?:help|do|write|go|answer|touch|give)",
+)
+"""Declining without the usual verbs: "I'll have to pass on this one"."""

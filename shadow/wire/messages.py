@@ -87,6 +87,9 @@ def _collect(blocks: dict[int, _Block], document: Json) -> None:
     start, delta = mapping(document, "content_block"), mapping(document, "delta")
     if text(start, "type") == "tool_use":
         block.name = text(start, "name")
+        given = start.get("input")
+        # Mostly empty here and told in deltas; some servers put all of it here.
+        block.arguments += [msgspec.json.encode(given).decode()] if given else []
     elif text(start, "type") == "text":
         block.said.append(text(start, "text"))
     if text(delta, "type") == "text_delta":
@@ -101,7 +104,7 @@ def _answer(said: str, calls: tuple[ToolCall, ...], stop: str, usage: Mapping[st
         refusal=said or "refusal" if stop == "refusal" else "",
         blocked=False,
         finish=stop,
-        truncated=stop == "max_tokens",
+        truncated=stop in ("max_tokens", "model_context_window_exceeded"),
         tool_calls=calls,
         completion_tokens=number(usage, "output_tokens"),
     )

@@ -1,6 +1,7 @@
 """What one request adds: exact cells, for each way that a request can end."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ REFUSES = says("I'm sorry, but I can't assist with that.")
 GONE = Heard(Unreadable("refused"), failed=True)
 ASKED = ask("Greet Ann.")
 ALL = ("*",)
+QUANTITIES = {"pace", "tokens"}
 FIRST_BYTE = Event.bin_of(100.0)
 LENGTH = Event.bin_of(len(HELLO.text))
 
@@ -28,15 +30,15 @@ def split(
     of: Exchange, said: Answer | Unreadable = HELLO, asked: Ask = ASKED, slices: tuple[str, ...] = ALL
 ) -> set[str]:
     """The cells of the split vote; each counts once."""
-    vote = split_vote(of, asked, read(asked, said), slices)
+    vote = split_vote(of, asked, read(asked, said, {}), slices)
     assert vote is not None
     assert set(Counter(vote.cells).values()) == {1}
-    return set(vote.cells)
+    return {cell for cell in vote.cells if not QUANTITIES & set(cell.split("/"))}
 
 
 def paired(of: Exchange, stable: Heard, candidate: Heard, asked: Ask = ASKED) -> set[str]:
     """The cells of the paired vote."""
-    return set(paired_vote(of, asked, stable, candidate, ALL).cells)
+    return set(paired_vote(of, asked, stable, candidate, ALL, {}).cells)
 
 
 def test_a_good_answer_of_the_candidate() -> None:
@@ -236,3 +238,24 @@ def test_whatever_happened_every_cell_can_be_read_and_every_signal_is_accounted_
         if vote is not None:
             assert all(parse(cell) is not None for cell in vote.cells)
             assert signals <= {cell.split("/")[1] for cell in vote.cells if cell[0] in "psn"}
+
+
+def test_pace_and_tokens_are_bins_over_all_requests() -> None:
+    """100 characters in half a second after the first byte are 5,000 µs each; at weight 0 they make stable's p95."""
+    said = says("x" * 100, completion_tokens=30)
+    pace, tokens = Event.bin_of(5_000.0), Event.bin_of(30.0)
+    for of, place in ((on_candidate(), "2/5000/candidate"), (exchange(), "0/0/stable")):
+        streamed = replace(of, stream=True, first_byte_ms=100.0, duration_ms=600.0)
+        vote = split_vote(streamed, ASKED, read(ASKED, said, {}), ("*", "tenant=t"))
+        assert vote is not None
+        found = {cell for cell in vote.cells if QUANTITIES & set(cell.split("/"))}
+        assert found == {f"s/pace/*/{place}/{pace}", f"s/tokens/*/{place}/{tokens}"}
+
+
+def test_what_has_no_pace_is_not_applicable() -> None:
+    """Unary and very short answers come all at once."""
+    for of, said in ((on_candidate(), says("x" * 100)), (on_candidate(stream=True), says("Hi"))):
+        vote = split_vote(of, ASKED, read(ASKED, said, {}), ALL)
+        assert vote is not None
+        assert "n/pace/*/2/split/candidate/not_applicable" in vote.cells
+        assert "n/tokens/*/2/split/candidate/not_applicable" in vote.cells

@@ -1,6 +1,6 @@
 """The shadow worker: exchanges in, cells out, and nothing that comes in ends it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,13 @@ import pytest
 from routing.arms import Arm
 from shadow.exchange import MAX_FRAME_BYTES, Exchange, Outcome, encode
 from shadow.mirror import Mirror
+from shadow.reading import Measured
+from shadow.signals.catalogue import ALSO, Read
+from shadow.signals.json_paths import LEAST_SEEN
 from shadow.store import MemoryCellStore
 from shadow.worker import Sampling, ShadowWorker
 from tests.shadow.making import completion, exchange, fallback, on_candidate
-from tests.shadow.upstream import FakeUpstream, always, fails
+from tests.shadow.upstream import FakeUpstream, Said, always, fails
 
 pytestmark = pytest.mark.anyio
 
@@ -61,11 +64,13 @@ def framed(payload: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def running(tmp_path: Path, sampling: Sampling = EVERYTHING, **scripts: object) -> AsyncIterator[Running]:
+async def running(
+    tmp_path: Path, sampling: Sampling = EVERYTHING, also: Mapping[str, Read] = ALSO, **scripts: object
+) -> AsyncIterator[Running]:
     """A worker on a unix socket, until the end of the block."""
     upstream = FakeUpstream({"old": always("Paris."), "new": always("Rome is the capital."), **scripts})  # type: ignore[dict-item]  # scripts are callables
     store, stop, ready = MemoryCellStore(), anyio.Event(), anyio.Event()
-    worker = ShadowWorker({"chat": sampling}, Mirror(upstream), store, "w")
+    worker = ShadowWorker({"chat": sampling}, Mirror(upstream), store, "w", also=also)
     path = tmp_path / "shadow.sock"
     listener = await anyio.create_unix_listener(path)
     async with listener, anyio.create_task_group() as tasks:
@@ -251,3 +256,42 @@ async def test_any_body_is_taken(tmp_path: Path, body: bytes) -> None:
         await run.send(on_candidate(request_body=body, answer_body=body), exchange("b", answered=Arm.STABLE))
         await run.until(lambda: run.counts.get("shadowed", 0) >= 1)
         assert not [name for name in run.counts if name.startswith("lost.error")]
+
+
+async def test_a_signal_of_ones_own_is_counted_beside_the_others(tmp_path: Path) -> None:
+    """It is one more event of the pair and of the split vote, over all requests."""
+    shouts: Read = lambda _, said: Measured(float("!" in said.text))  # noqa: E731 - a signal is a function
+    async with running(tmp_path, also={**ALSO, "shouts": shouts}, new=always("Paris!")) as run:
+        await run.send(on_candidate(slices=(("tenant", "t"),), answer_body=completion("Paris!")))
+        await run.until(lambda: run.counts.get("shadowed") == 1)
+        assert [cell for cell in sorted(run.cells) if "shouts" in cell] == [
+            "p/shouts/*/2/20",
+            "s/shouts/*/2/5000/candidate/1",
+        ]
+
+
+async def test_task_and_language_are_slices_where_the_endpoint_asks_for_them(tmp_path: Path) -> None:
+    """They are read off the request, beside the slices that came with it."""
+    async with running(tmp_path, Sampling(1.0, 0.0, detected=("task", "language"))) as run:
+        await run.send(exchange(slices=(("tenant", "t"),)))
+        await run.until(lambda: run.counts.get("shadowed") == 1)
+        refusals = {cell.split("/")[2] for cell in run.cells if cell.startswith("p/refusal/")}
+        assert refusals == {"*", "tenant=t", "task=question", "language=en"}
+
+
+async def test_what_stable_varies_by_itself_stops_counting_as_disagreement(tmp_path: Path) -> None:
+    """A document with a timestamp disagrees with itself in every triple, until the path is known as volatile."""
+
+    def stamped(number: int) -> Said:
+        return Said(200, completion(f'{{"town": "Velm", "at": {number}}}'))
+
+    def other(number: int) -> Said:
+        return Said(200, completion(f'{{"town": "Velm", "at": {-number - 1}}}'))
+
+    own = completion('{"town": "Velm", "at": 99999}')
+    async with running(tmp_path, Sampling(0.0, 1.0), old=stamped, new=other) as run:
+        for number in range(LEAST_SEEN + 1):
+            await run.send(exchange(f"user-{number}", answer_body=own))
+            await run.until(lambda done=number + 1: run.counts.get("shadowed") == done)  # type: ignore[misc]  # a lambda's default has no type to infer
+        volatile = run.worker._volatile["chat", "old"]  # what has been learned is the claim
+        assert volatile.ignored == {("at",)}

@@ -43,7 +43,8 @@ function signalTable(signals) {
   for (const title of ["signal", "source", "stable", "candidate", "drift", "limit", "n", "burn", "verdict"])
     head.append(el("th", title));
   const body = table.appendChild(el("tbody"));
-  for (const row of signals.filter((each) => each.slice === "*")) {
+  for (const row of signals.filter((each) => each.slice === "*" && (each.class !== "observe" || each.burn >= 0.5 ||
+      each.verdict === "unmeasured"))) {
     const line = body.appendChild(el("tr"));
     const name = row.signal + (row.side === "lower" ? " (less)" : row.test === "points" ? "" : " (" + row.test + ")");
     line.append(el("td", name), el("td", row.source), el("td", percent(row.stable_rate)),

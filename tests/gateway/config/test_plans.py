@@ -6,6 +6,7 @@ from gateway.config.load import load_file, load_text
 from gateway.config.plans import PlanSpec, expecting
 from rollback.errors import InvalidPlan
 from rollback.plan import Budget, BudgetClass, Plan
+from shadow.signals.catalogue import ALSO
 
 SMALL = "models: {a: {base_url: http://x/v1}}\nendpoints: {chat: {stable: a}}\n"
 
@@ -29,6 +30,18 @@ def test_a_signal_that_is_not_named_keeps_its_budget() -> None:
     assert budgets["refusal"] == Budget(signal="refusal", max_increase=0.01)
     assert budgets["length"].within == 0.15
     assert budgets["ttft"].budget_class is BudgetClass.SIGNAL
+
+
+def test_the_other_signals_are_observed_until_a_budget_says_more() -> None:
+    """Each has limits by default, so that their rows say what would have happened; a named one is replaced whole."""
+    text = f"{SMALL}plans: {{p: {{budgets: {{empty: {{max_increase: 1pp}}, lists: off}}}}}}\n"
+    budgets = budgets_of(load_text(text, env={}).plan_for("chat", "p"))
+    assert budgets["empty"] == Budget(signal="empty", max_increase=0.01)
+    assert "lists" not in budgets
+    assert {budgets[name].budget_class for name in ALSO if name not in ("empty", "lists")} == {BudgetClass.OBSERVE}
+    assert budgets_of(expecting(load_text(text, env={}).plan_for("chat"), ["tool_call=+5pp..+20pp"]))[
+        "tool_call"
+    ].expected == (0.05, 0.2)
 
 
 def test_an_endpoint_names_its_own_plan() -> None:

@@ -103,6 +103,6 @@ def test_people_judge_open_answers_likewise(shared_data: Path) -> None:
             right = [row[f"judge_{system}"] for system in (one, other)]
             if any(right) and not row["improper"]:
                 said = [says(row[f"answer_{system}"] or "") for system in (one, other)]
-                scored.append((agree(ask(row["question"]), *said), all(right)))
+                scored.append((agree(ask(row["question"]), said[0], said[1]), all(right)))
     assert (perf_counter() - began) / len(scored) < 0.001
     assert _area(scored) >= 0.83
