@@ -276,7 +276,7 @@ def _wait(view: _View) -> Decision | None:
 
 def _widen(view: _View) -> Decision:
     rollout, stage = view.rollout, view.evidence.stage
-    rows = [row for row in view.deciding if row.decides_widening]
+    rows = [row for row in view.deciding if row.decides_widening and row.budget_class is not BudgetClass.OBSERVE]
     signals = ", ".join(dict.fromkeys(row.signal for row in rows if row.harmless))
     limits = "their limits" if stage.margin == 1.0 else f"{stage.margin:g} × their limits"
     votes = max((row.stage_n for row in rows), default=0)
