@@ -28,7 +28,7 @@ from rollback import commands
 from rollback.decision import DecisionKind, Facts, decide
 from rollback.errors import Unreadable
 from rollback.evidence import examine
-from rollback.plan import Plan, Stage
+from rollback.plan import BudgetClass, Plan, Stage
 from rollback.readiness import lacks
 from rollback.rollout import Holding
 from rollback.sentences import several
@@ -149,8 +149,9 @@ def _shadow_plan(plan: Plan, pairs: tuple[Pair, ...]) -> tuple[Plan, tuple[str, 
 
 
 def _harmless(reports: tuple[SignalReport, ...], pairs: int) -> str:
-    shown = dict.fromkeys(row.signal for row in reports if row.harmless)
-    empty = dict.fromkeys(row.signal for row in reports if row.verdict.value == "not_applicable")
+    decided = [row for row in reports if row.budget_class is not BudgetClass.OBSERVE]
+    shown = dict.fromkeys(row.signal for row in decided if row.harmless)
+    empty = dict.fromkeys(row.signal for row in decided if row.verdict.value == "not_applicable")
     sentence = f"{', '.join(shown) or 'nothing'} shown within the limits, n = {pairs:,}"
     return sentence + (f"; {several(list(empty))} not applicable" if empty else "")
 
