@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from rollback.plan import Budget, Plan, Stage
-from rollback.rollout import Phase, Rollout
+from rollback.rollout import Rollout
+from tests.a_rollout import in_canary
 from tests.redis_server import RedisServer, binary_of
 
 
@@ -66,23 +67,5 @@ PLAN = Plan(
 @pytest.fixture
 def a_rollout() -> Callable[..., Rollout]:
     """Makes a rollout in its first canary stage; fields can be given."""
-    first = Rollout(
-        id="chat-1",
-        endpoint="chat",
-        stable="old",
-        candidate="new",
-        plan=PLAN,
-        salt="salt",
-        phase=Phase.CANARY,
-        stage=1,
-        weight_bps=1_000,
-        revision=1,
-        epoch=1,
-        epoch_index=1,
-        holding=None,
-        reason="started by ann",
-        actor="ann",
-        started_at=1_000.0,
-        stage_started_at=1_000.0,
-    )
+    first = in_canary(PLAN)
     return lambda **fields: replace(first, **fields)
