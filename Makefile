@@ -63,6 +63,17 @@ bench: $(VENV)/.developer ## CPU and memory per request, beside nginx
 wheel: $(VENV)/.driftgate ## Build the wheel into dist/
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
+.PHONY: sbom
+sbom: $(VENV)/.developer ## The bill of materials of what users install, as CycloneDX JSON, into dist/
+	@mkdir -p dist
+	@$(BIN)/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml \
+		--of JSON --output-file dist/driftgate.cdx.json requirements.lock
+	@echo dist/driftgate.cdx.json
+
+.PHONY: audit
+audit: $(VENV)/.developer ## Known vulnerabilities in what users install; says which packages the database does not know
+	@$(BIN)/pip-audit --disable-pip --no-deps --progress-spinner off --requirement requirements.lock
+
 .PHONY: lock
 lock: $(VENV)/.developer ## Write the three lock files anew (LOCK_ARGS=--upgrade: with the newest versions)
 	$(COMPILE) pyproject.toml --output-file requirements.lock

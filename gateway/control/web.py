@@ -42,7 +42,7 @@ _PAGES: Final = {
 
 def application(desk: Desk, keys: KeyRing) -> Litestar:
     """The admin plane. Every route passes the gate; every error becomes a problem."""
-    schema = Router("/schema", route_handlers=[], opt=open_to(Role.VIEWER))
+    schema = Router("/schema", route_handlers=[], opt=open_to(Role.VIEWER), include_in_schema=False)
     return Litestar(
         route_handlers=[*ROUTES, *(_page(path, *page) for path, page in _PAGES.items())],
         guards=[Gate(keys)],

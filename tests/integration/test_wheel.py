@@ -15,6 +15,8 @@ from tests.integration.installation import ROOT, Installation, build_wheel, inst
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
 
 OURS = ("gateway", "rollback", "routing", "shadow")
+OF_THE_ENVIRONMENT = ("_virtualenv.pth",)
+"""What the tool that makes the environment puts there, whatever is installed."""
 CLAIMED = f"""
 import importlib.metadata, json
 found = importlib.metadata.packages_distributions()
@@ -63,6 +65,12 @@ def test_nothing_else_in_the_environment_brings_our_package_names(installed: Ins
     """The four generic names belong to driftgate alone."""
     claimed = json.loads(run([installed.python, "-c", CLAIMED], cwd=tmp_path))
     assert {name: set(owners) for name, owners in claimed.items()} == {name: {"driftgate"} for name in OURS}
+
+
+def test_no_package_runs_code_at_every_start_of_python(installed: Installation) -> None:
+    """A `.pth` file can hold code that each interpreter of the environment runs: neither we nor a dependency has one."""
+    found = [path.name for path in installed.place.glob("lib/*/site-packages/*.pth")]
+    assert [name for name in found if name not in OF_THE_ENVIRONMENT] == []
 
 
 def test_the_installed_command_serves_and_ends_cleanly(
