@@ -86,6 +86,25 @@ def entry_of(
     )
 
 
+def noted(endpoint_has: Rollout | None, *, at: float, actor: str, action: str, reason: str) -> AuditEntry:
+    """The entry of something done to an endpoint that moves no rollout: its latest one stays as it is."""
+    if endpoint_has is None:
+        return AuditEntry(
+            at=at,
+            actor=actor,
+            action=action,
+            rollout="",
+            phase_from=Phase.IDLE,
+            phase_to=Phase.IDLE,
+            stage=0,
+            weight_bps=0,
+            revision=0,
+            reason=reason,
+        )
+    entry = entry_of(endpoint_has, endpoint_has, at=at, actor=actor, action=action)
+    return replace(entry, reason=reason)
+
+
 def to_json(entry: AuditEntry) -> bytes:
     """The entry as stored."""
     return _encoder.encode(entry)

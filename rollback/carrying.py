@@ -99,7 +99,10 @@ class Carrier:
     async def carry_out(
         self, before: Rollout | None, after: Rollout, because: Because, generation: Generation | None = None
     ) -> Change:
-        """Make `after` true everywhere. Raises `Conflict` or `StoreUnavailable`; a rollback is latched even then."""
+        """Make `after` true everywhere. Raises `Conflict`, `Frozen` or `StoreUnavailable`.
+
+        A rollback is latched even then.
+        """
         if after.phase is Phase.ROLLED_BACK:
             await self._local.latch(after, after.revision, after.reason, because.actor)
         return await self.commit(before, after, because, generation)
@@ -127,6 +130,7 @@ class Carrier:
                 entry=entry,
                 lease_ms=lease_ms,
                 shrinks=before is not None and _exposes(after) <= _exposes(before),
+                widens=_widens(before, after),
                 generation=generation,
             )
         )
@@ -147,6 +151,13 @@ class Carrier:
 def _exposes(rollout: Rollout) -> int:
     """How far a rollout reaches: −1 not at all, else its weight (0 still mirrors)."""
     return rollout.weight_bps if rollout.is_running else -1
+
+
+def _widens(before: Rollout | None, after: Rollout) -> bool:
+    """Whether the candidate gains by it: more weight, mirrors where there were none, or a promotion."""
+    if after.phase is Phase.PROMOTED:
+        return True
+    return _exposes(after) > (_exposes(before) if before is not None else -1)
 
 
 def next_generation(

@@ -73,6 +73,47 @@ def resume(rollout: Rollout, *, actor: str, reason: str, now: float) -> Rollout:
     return phases.resumed(rollout, actor=actor, reason=reason or f"resumed by {actor}", now=now)
 
 
+def approve(rollout: Rollout, *, actor: str, reason: str, now: float) -> Rollout:
+    """Consent to leave the stage: at its gate, or after its deadline without a verdict.
+
+    At a gate the evidence must be there as well, now or later; after the deadline this stands in its place. A harm, a
+    pause, a freeze or a failing stable keep the rollout where it is even so.
+    """
+    _running(rollout, "approve")
+    stage = rollout.plan.stages[rollout.stage]
+    if rollout.approved_by:
+        raise NotPossible(
+            f"{rollout.approved_by} has approved {rollout.id} already; "
+            f"`driftgate status {rollout.endpoint}` says what it waits for"
+        )
+    if not stage.approval and not phases.awaits_approval(rollout, now):
+        raise NotPossible(
+            f"{rollout.id} does not wait for an approval: stage {rollout.stage} has no gate, and no deadline of it has "
+            f"passed that asks for one; `driftgate promote {rollout.endpoint} --step` widens without evidence"
+        )
+    return phases.approved(rollout, actor=actor, reason=reason or f"approved by {actor}")
+
+
+def retry(last: Rollout | None, candidate: str, reason: str) -> str:
+    """The candidate of a new rollout after `last`: `candidate`, or where that is empty the same one once more.
+
+    Nothing is known to have changed of the same candidate, so that wants a reason. The rest is a start like any other.
+    """
+    if last is None:
+        raise NotPossible("no rollout has run here, so there is none to try again; `driftgate start` begins one")
+    if last.is_running:
+        raise NotPossible(f"{last.id} is {last.phase.value} still; `driftgate status {last.endpoint}` shows it")
+    if last.phase is Phase.PROMOTED:
+        raise NotPossible(f"{last.id} was promoted: {last.candidate} is stable, and there is nothing to try again")
+    again = candidate or last.candidate
+    if again == last.candidate and not reason:
+        raise NotPossible(
+            f"{last.candidate} was rolled back ({last.reason}): say with --reason what has changed since, or name "
+            "another candidate"
+        )
+    return again
+
+
 def promote_step(rollout: Rollout, *, actor: str, reason: str, now: float) -> Rollout:
     """Widen by one stage without waiting for evidence; a pause ends with it."""
     _running(rollout, "promote")

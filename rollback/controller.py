@@ -18,7 +18,7 @@ from rollback import decision as judging
 from rollback.audit import basis_of
 from rollback.carrying import Because, Carrier, Local, next_generation
 from rollback.decision import Decision, DecisionKind, Facts
-from rollback.errors import Conflict, JournalFailed
+from rollback.errors import Conflict, Frozen, JournalFailed
 from rollback.recall import BY_JOURNAL, lost_generation, recalled
 from rollback.rollout import Phase, Rollout
 from rollback.store import Loaded, Transition
@@ -142,8 +142,8 @@ class Controller:
             fault = ""
         except StoreUnavailable:
             raise
-        except Conflict:
-            return  # another transition came first: the next tick reads it
+        except (Conflict, Frozen):
+            return  # another transition, or a freeze, came first: the next tick reads it
         except (MalformedState, JournalFailed) as error:
             fault = str(error)
         except Exception as error:  # a fault in one endpoint's judging must not cost the others theirs
@@ -159,6 +159,7 @@ class Controller:
     async def _attend(self, endpoint: str, watched: Watched) -> None:
         loaded = await self._store.load(endpoint)
         watched.rollout, watched.generation, watched.now = loaded.rollout, loaded.generation, loaded.now
+        watched.freeze = loaded.freeze
         lost = lost_generation(loaded.generation, endpoint, self._local.journal)
         if lost is not None:
             await self._store.restore(endpoint, lost)

@@ -5,16 +5,18 @@ The rules, in the order in which they are asked; the first that applies decides:
 1. ROLL BACK: harm of any guardrail, a ceiling among them, from the start or begun late; a burst of hard failures.
    Nothing prevents a rollback: not a pause, nor a store that is unwell, nor a deadline that says hold.
 2. TIMEOUT: the stage's deadline passed with something lacking. Roll back, or hold, or hold until an operator approves,
-   as the plan says. Never widen because nothing came of it.
+   as the plan says. Never widen because nothing came of it; an approval after the deadline stands in the place of
+   the evidence that is lacking, and of nothing else.
 3. STEP DOWN: blind for longer than `max_blind` with users exposed. Back to the last stage that was proven, and once
    more after another `max_blind`. It takes exposure away, so it comes before what merely keeps it.
 4. HOLD: paused, the store unwell, stable failing, arms out of proportion, blind, burn of a guardrail at 50 % or more,
-   harm of class signal. Or something is lacking: evidence, votes, bake time.
+   harm of class signal, frozen. Or something is lacking: evidence, votes, bake time, and last the approval that a
+   stage's gate asks for. Neither a freeze nor a gate is a lack of evidence, so no deadline counts for them.
 5. WIDEN, or PROMOTE from the last stage, when nothing is lacking. A plan that ends at weight 0 is never promoted from
    by itself: no user has had an answer from the candidate.
 
-A hold ends by itself when its cause does, except a pause and a wish for approval. Where every question of the stage is
-answered already, silence is no blindness: all keys of a small endpoint may have voted.
+A hold ends by itself when its cause does, except a pause, a freeze without an end, and a wish for approval. Where every
+question of the stage is answered already, silence is no blindness: all keys of a small endpoint may have voted.
 
 Not here: what the evidence says (`rollback.evidence`), what is lacking (`rollback.readiness`), and committing it.
 """
@@ -28,6 +30,7 @@ from typing import Final
 from rollback import phases, sentences
 from rollback.bursts import Recent, recent
 from rollback.evidence import Evidence, examine
+from rollback.freeze import Freeze
 from rollback.mismatch import mismatches
 from rollback.plan import BudgetClass, OnDeadline
 from rollback.readiness import Lack, lacks, unanswered
@@ -39,6 +42,9 @@ from shadow.cells import EVERY
 HOLDING_BURN: Final = 0.5
 """Half of the proof of harm is there: a candidate exactly at its limit gets this far by chance in a few percent of all
 rollouts, one well within it hardly ever."""
+
+PROVEN: Final = frozenset({Holding.FROZEN, Holding.APPROVAL})
+"""What holds a stage whose verdict is there: a deadline, which is for those that never get one, does not count."""
 
 ACTOR: Final = "driftgate"
 """Who decides here."""
@@ -62,7 +68,7 @@ class Facts:
 
     `cells` are the evidence counters of the rollout's epoch, `counts` its request counters, `previous_counts` the same
     at `previous_at`, a few seconds earlier. `blind_seconds` is for how long requests were served without any evidence
-    coming of them.
+    coming of them. `freeze` is the endpoint's, None where it is not frozen.
     """
 
     cells: Mapping[str, int]
@@ -71,6 +77,7 @@ class Facts:
     previous_at: float
     blind_seconds: float
     store_ok: bool
+    freeze: Freeze | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +112,16 @@ class _View:
     def deciding(self) -> tuple[SignalReport, ...]:
         """The rows of all requests together: slices do not decide."""
         return tuple(row for row in self.reports if row.slice == EVERY)
+
+    @property
+    def is_consented(self) -> bool:
+        """Whether an operator has approved after a deadline that leaves it to one."""
+        return bool(self.rollout.approved_by) and phases.awaits_approval(self.rollout, self.now)
+
+    @cached_property
+    def lacking(self) -> tuple[Lack, ...]:
+        """The evidence, votes and time that the stage lacks."""
+        return lacks(self.evidence, self.reports, self.now)
 
     @cached_property
     def peak_burn(self) -> dict[str, float]:
@@ -217,12 +234,18 @@ def _obstacles(view: _View) -> Iterator[Lack]:
             "goes on when there is some",
         )
     yield from _close_to_harm(view)
-    yield from lacks(view.evidence, view.reports, view.now)
+    if facts.freeze is not None:
+        yield Lack(Holding.FROZEN, facts.freeze.sentence(rollout.endpoint))
+    if not view.is_consented:
+        yield from view.lacking
     if rollout.plan.stages[-1].weight_bps == 0 and rollout.stage == len(rollout.plan.stages) - 1:
         yield Lack(
             Holding.NOT_ENOUGH,
             f"the plan ends in the shadow; `driftgate promote {rollout.endpoint} --full` or `rollback` ends it",
         )
+    if view.evidence.stage.approval and not rollout.approved_by:
+        step = f"`driftgate approve {rollout.endpoint}` or `rollback`"
+        yield Lack(Holding.APPROVAL, f"all that the stage asks for is there: waits for {step}")
 
 
 def _close_to_harm(view: _View) -> Iterator[Lack]:
@@ -242,11 +265,12 @@ def _timeout(view: _View) -> Decision | None:
         return None
     passed = f"the stage's deadline of {sentences.duration(stage.deadline_seconds)} has passed"
     if stage.on_deadline is OnDeadline.APPROVE:
-        step = f"`driftgate promote {rollout.endpoint} --step` or `rollback`"
-        return view.hold(Lack(Holding.DEADLINE, f"{passed}: waits for {step}"))
-    if not view.obstacles:
+        step = f"`driftgate approve {rollout.endpoint}` or `rollback`"
+        return None if rollout.approved_by else view.hold(Lack(Holding.APPROVAL, f"{passed}: waits for {step}"))
+    missing = [lack for lack in view.obstacles if lack.holding not in PROVEN]
+    if not missing:
         return None
-    why = f"{passed} without a verdict: {view.obstacles[0].sentence}"
+    why = f"{passed} without a verdict: {missing[0].sentence}"
     if stage.on_deadline is OnDeadline.HOLD:
         return view.hold(Lack(Holding.DEADLINE, why))
     after = phases.rolled_back(rollout, actor=ACTOR, reason=why, now=view.now)
@@ -275,7 +299,25 @@ def _wait(view: _View) -> Decision | None:
 
 
 def _widen(view: _View) -> Decision:
-    rollout, stage = view.rollout, view.evidence.stage
+    rollout, proof, trigger = view.rollout, _proof(view), "evidence"
+    if view.is_consented and view.lacking:
+        trigger = "approval"
+        proof = f"approved by {rollout.approved_by} without the evidence: {view.lacking[0].sentence}"
+    elif rollout.approved_by:
+        proof += f", approved by {rollout.approved_by}"
+    if rollout.stage == len(rollout.plan.stages) - 1:
+        after = phases.promoted(rollout, actor=ACTOR, reason=f"{proof}; promoted", now=view.now)
+        return view.transition(DecisionKind.PROMOTE, after, trigger)
+    weight = sentences.weight(rollout.plan.stages[rollout.stage + 1].weight_bps)
+    reason = f"{proof}; widened to {weight}"
+    after = phases.entered(rollout, rollout.stage + 1, actor=ACTOR, reason=reason, now=view.now)
+    references = frozen(rollout, view.evidence.ledger, view.evidence.tests)
+    return view.transition(DecisionKind.WIDEN, replace(after, references=references), trigger)
+
+
+def _proof(view: _View) -> str:
+    """What has been shown in this stage."""
+    stage = view.evidence.stage
     rows = [row for row in view.deciding if row.decides_widening and row.budget_class is not BudgetClass.OBSERVE]
     signals = ", ".join(dict.fromkeys(row.signal for row in rows if row.harmless))
     limits = "their limits" if stage.margin == 1.0 else f"{stage.margin:g} × their limits"
@@ -283,11 +325,4 @@ def _widen(view: _View) -> Decision:
     proof = f"{signals or 'no guardrail'} shown within {limits}, n = {votes:,}"
     if view.evidence.pairs_only_warn:
         proof += ", on pairs of clients without a key"
-    if rollout.stage == len(rollout.plan.stages) - 1:
-        after = phases.promoted(rollout, actor=ACTOR, reason=f"{proof}; promoted", now=view.now)
-        return view.transition(DecisionKind.PROMOTE, after, "evidence")
-    weight = sentences.weight(rollout.plan.stages[rollout.stage + 1].weight_bps)
-    reason = f"{proof}; widened to {weight}"
-    after = phases.entered(rollout, rollout.stage + 1, actor=ACTOR, reason=reason, now=view.now)
-    references = frozen(rollout, view.evidence.ledger, view.evidence.tests)
-    return view.transition(DecisionKind.WIDEN, replace(after, references=references), "evidence")
+    return proof

@@ -3,6 +3,7 @@
 RollbackError
 ├── Conflict           another transition came first: read again, decide again
 ├── NotPossible        the command does not fit the rollout's phase; the message says what would
+│   └── Frozen         the endpoint is frozen, and this would give exposure
 ├── UnknownEndpoint    no endpoint of that name in the configuration
 ├── UnknownRollout     no rollout of that id
 ├── InvalidPlan        a plan that cannot work; the message says why
@@ -21,6 +22,10 @@ class Conflict(RollbackError):
 
 class NotPossible(RollbackError):
     """The command does not fit the present phase. The message says which command would."""
+
+
+class Frozen(NotPossible):
+    """The endpoint is frozen: nothing may gain exposure there. The message says by whom and until when."""
 
 
 class UnknownEndpoint(RollbackError):

@@ -22,6 +22,7 @@ from types import MappingProxyType
 from typing import Final
 
 from rollback.errors import NotPossible
+from rollback.plan import OnDeadline
 from rollback.rollout import Holding, Phase, Rollout
 from routing.bucketing import WEIGHT_SCALE
 
@@ -50,7 +51,7 @@ def phase_at(weight_bps: int) -> Phase:
 
 
 def entered(rollout: Rollout, stage: int, *, actor: str, reason: str, now: float) -> Rollout:
-    """The rollout at the beginning of a stage of its plan. A pause does not outlive the stage it was made in."""
+    """The rollout at the beginning of a stage of its plan. No pause or approval outlives the stage it was made in."""
     weight_bps = rollout.plan.stages[stage].weight_bps
     _check(rollout, phase_at(weight_bps))
     return replace(
@@ -66,6 +67,7 @@ def entered(rollout: Rollout, stage: int, *, actor: str, reason: str, now: float
         paused=False,
         paused_at=None,
         held_seconds=0.0,
+        approved_by="",
     )
 
 
@@ -95,6 +97,18 @@ def resumed(rollout: Rollout, *, actor: str, reason: str, now: float) -> Rollout
         paused_at=None,
         held_seconds=rollout.held_seconds + max(0.0, held),
     )
+
+
+def approved(rollout: Rollout, *, actor: str, reason: str) -> Rollout:
+    """The rollout with an operator's consent to leave its stage; it leaves at the next look, if nothing else holds."""
+    return replace(rollout, revision=rollout.revision + 1, holding=None, reason=reason, actor=actor, approved_by=actor)
+
+
+def awaits_approval(rollout: Rollout, now: float) -> bool:
+    """Whether the stage's deadline has passed, and the plan leaves it to an operator what to do then."""
+    stage = rollout.plan.stages[rollout.stage]
+    passed = stage.deadline_seconds is not None and rollout.stage_seconds(now) > stage.deadline_seconds
+    return passed and stage.on_deadline is OnDeadline.APPROVE
 
 
 def promoted(rollout: Rollout, *, actor: str, reason: str, now: float) -> Rollout:

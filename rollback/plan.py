@@ -55,7 +55,8 @@ class Budget:
 class Stage:
     """One weight of the plan. `min_keys`: distinct voting keys of this stage; completed pairs at weight 0.
 
-    Harmlessness is shown against `margin` × each limit. `deadline_seconds` None: no deadline.
+    Harmlessness is shown against `margin` × each limit. `deadline_seconds` None: no deadline. `approval`: the evidence
+    is not enough, an operator must approve as well before the rollout leaves the stage.
     """
 
     weight_bps: int
@@ -64,6 +65,7 @@ class Stage:
     margin: float = 1.0
     deadline_seconds: float | None = None
     on_deadline: OnDeadline = OnDeadline.HOLD
+    approval: bool = False
 
 
 @dataclass(frozen=True, slots=True)

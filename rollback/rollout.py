@@ -41,6 +41,8 @@ class Holding(StrEnum):
     DEADLINE = "deadline"
     STABLE_FAILING = "stable_failing"
     BLIND = "blind"
+    FROZEN = "frozen"
+    APPROVAL = "approval"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,7 @@ class Rollout:
     `stage` is zero-based; `weight_bps` is what is granted now. `started_at`, `stage_started_at` and `ended_at` are Unix
     seconds (None: not yet). `held_seconds` is the time spent paused in this stage before the present pause, which began
     at `paused_at`: neither counts as bake.
+    `approved_by` is the operator who has approved of leaving this stage; empty: nobody has.
     `references` are stable's frozen quantiles as bin indices, such as {"ttft.p95": 112}. `peak_burn` is per signal, for
     display. `signal_versions` pins what the counters mean.
     """
@@ -75,6 +78,7 @@ class Rollout:
     paused: bool = False
     paused_at: float | None = None
     held_seconds: float = 0.0
+    approved_by: str = ""
     references: dict[str, int] = field(default_factory=dict)
     peak_burn: dict[str, float] = field(default_factory=dict)
     signal_versions: dict[str, int] = field(default_factory=dict)

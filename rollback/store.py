@@ -18,7 +18,8 @@ from redis.asyncio import Redis
 
 from rollback import audit
 from rollback.audit import AuditEntry
-from rollback.errors import Conflict
+from rollback.errors import Conflict, Frozen
+from rollback.freeze import UNREADABLE, Freeze
 from rollback.rollout import Rollout, from_json, to_json
 from routing.errors import MalformedState
 from routing.exposure import Generation
@@ -44,6 +45,7 @@ if revision ~= tonumber(ARGV[1]) then return revision end
 _COMMIT: Final = (
     _READ_REVISION
     + """
+if ARGV[11] == '1' and redis.call('EXISTS', KEYS[6]) == 1 then return -3 end
 redis.call('SET', KEYS[1], ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[3], ARGV[2])
 if ARGV[4] == '' then redis.call('DEL', KEYS[3]) else redis.call('SET', KEYS[3], ARGV[4], 'PX', ARGV[5]) end
@@ -93,30 +95,50 @@ return 1
 """
 
 _LOAD: Final = """#!lua flags=no-writes
-return { redis.call('GET', KEYS[1]), redis.call('LINDEX', KEYS[2], -1), redis.call('TIME') }
+return { redis.call('GET', KEYS[1]), redis.call('LINDEX', KEYS[2], -1), redis.call('TIME'), redis.call('GET', KEYS[3]) }
+"""
+
+_FREEZE: Final = """#!lua flags=allow-oom
+redis.call('SET', KEYS[1], ARGV[1])
+if ARGV[2] ~= '' then redis.call('PEXPIREAT', KEYS[1], ARGV[2]) end
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], '*', 'entry', ARGV[3])
+return 1
+"""
+
+_UNFREEZE: Final = """#!lua flags=allow-oom
+if redis.call('DEL', KEYS[1]) == 0 then return 0 end
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', 'entry', ARGV[1])
+return 1
 """
 
 _DONE: Final = -2
+_FROZEN: Final = -3
 
 _Arguments: TypeAlias = Sequence[str | bytes | int]
 
 _generations = msgspec.json.Decoder(Generation)
+_freezes = msgspec.json.Decoder(Freeze)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An endpoint as Redis has it: its latest rollout and generation, and the server's time in Unix seconds."""
+    """An endpoint as Redis has it: its latest rollout and generation, and the server's time in Unix seconds.
+
+    `freeze` None: not frozen.
+    """
 
     rollout: Rollout | None
     generation: Generation | None
     now: float
+    freeze: Freeze | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
     """What to commit: `after` in the place of the document whose revision is `before_revision` (0: none).
 
-    `shrinks` says that it only takes exposure away. `generation` is a new stable model, at a promotion.
+    `shrinks` says that it only takes exposure away, `widens` that the candidate gains by it, which a freeze forbids.
+    `generation` is a new stable model, at a promotion.
     """
 
     before_revision: int
@@ -124,6 +146,7 @@ class Transition:
     entry: AuditEntry
     lease_ms: int
     shrinks: bool = False
+    widens: bool = False
     generation: Generation | None = None
 
 
@@ -147,18 +170,25 @@ class RolloutStore:
 
     async def load(self, endpoint: str) -> Loaded:
         """The endpoint's present state; raises `MalformedState` where it cannot be read."""
-        names = [self._keys(endpoint).rollout, self._keys(endpoint).stable]
-        document, stable, (seconds, micros) = await bounded(self._timeout, lambda: _eval(self._redis, _LOAD, names, ()))
+        keys = self._keys(endpoint)
+        names = [keys.rollout, keys.stable, keys.freeze]
+        document, stable, (seconds, micros), freeze = await bounded(
+            self._timeout, lambda: _eval(self._redis, _LOAD, names, ())
+        )
         return Loaded(
             rollout=from_json(document) if document is not None else None,
             generation=_generation(stable) if stable is not None else None,
             now=int(seconds) + int(micros) / 1e6,
+            freeze=_freeze(freeze) if freeze is not None else None,
         )
 
     async def commit(self, change: Transition) -> int:
-        """Make the transition; raises `Conflict` if another came first. Returns how many replicas have it."""
+        """Make the transition; raises `Conflict` if another came first, `Frozen` where it may not widen.
+
+        Returns how many replicas have it.
+        """
         keys = self._keys(change.after.endpoint)
-        names = [keys.rollout, keys.rollouts, keys.grant, keys.stable, keys.audit]
+        names = [keys.rollout, keys.rollouts, keys.grant, keys.stable, keys.audit, keys.freeze]
         grant = change.after.grant()
         arguments: _Arguments = [
             change.before_revision,
@@ -171,6 +201,7 @@ class RolloutStore:
             AUDIT_LENGTH,
             exposure_channel(self._prefix),
             change.after.endpoint,
+            int(change.widens),
         ]
 
         async def write() -> tuple[int, int]:
@@ -182,6 +213,9 @@ class RolloutStore:
                 return outcome, int(await connection.wait(self._replicas, wait_ms))
 
         outcome, replicas = await bounded(self._timeout, write)
+        if outcome == _FROZEN:
+            freeze = (await self.load(change.after.endpoint)).freeze
+            raise Frozen(freeze.sentence(change.after.endpoint) if freeze else "frozen until now: try again")
         _check_fence(outcome, change.after.endpoint, change.before_revision)
         return replicas
 
@@ -207,6 +241,21 @@ class RolloutStore:
         names = [keys.rollout, keys.rollouts, keys.grant]
         outcome = await bounded(self._timeout, lambda: _eval(self._redis, _RENEW, names, arguments))
         _check_fence(int(outcome), rollout.endpoint, rollout.revision)
+
+    async def freeze(self, endpoint: str, freeze: Freeze, entry: AuditEntry) -> None:
+        """Let nothing widen there until the freeze ends; in the place of an earlier freeze."""
+        keys = self._keys(endpoint)
+        until_ms: int | str = "" if freeze.until_at is None else int(freeze.until_at * 1000)
+        arguments: _Arguments = [msgspec.json.encode(freeze), until_ms, audit.to_json(entry), AUDIT_LENGTH]
+        names = [keys.freeze, keys.audit]
+        await bounded(self._timeout, lambda: _eval(self._redis, _FREEZE, names, arguments))
+
+    async def unfreeze(self, endpoint: str, entry: AuditEntry) -> bool:
+        """End a freeze; False where there was none."""
+        keys = self._keys(endpoint)
+        arguments: _Arguments = [audit.to_json(entry), AUDIT_LENGTH]
+        names = [keys.freeze, keys.audit]
+        return bool(await bounded(self._timeout, lambda: _eval(self._redis, _UNFREEZE, names, arguments)))
 
     async def withdraw(self, endpoint: str) -> None:
         """Delete the lease, whatever the document says: for a rollback of a document that cannot be read."""
@@ -299,6 +348,14 @@ def _generation(stored: bytes) -> Generation | None:
         return _generations.decode(stored)
     except msgspec.MsgspecError:
         return None
+
+
+def _freeze(stored: bytes) -> Freeze:
+    """The freeze as stored; one that cannot be read holds as well."""
+    try:
+        return _freezes.decode(stored)
+    except msgspec.MsgspecError:
+        return Freeze(by=UNREADABLE, reason="", since_at=0.0)
 
 
 def _entry(stream_id: str, fields: Mapping[bytes, bytes]) -> AuditEntry | None:

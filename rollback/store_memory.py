@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from rollback.audit import AuditEntry
-from rollback.errors import Conflict
+from rollback.errors import Conflict, Frozen
+from rollback.freeze import Freeze
 from rollback.rollout import Rollout, from_json, to_json
 from rollback.store import Loaded, Transition
 from routing.errors import StoreUnavailable
@@ -24,6 +25,7 @@ class _Endpoint:
     generations: list[Generation] = field(default_factory=list)
     rollouts: dict[str, bytes] = field(default_factory=dict)
     entries: list[AuditEntry] = field(default_factory=list)
+    freeze: Freeze | None = None
 
 
 class MemoryRolloutStore:
@@ -69,11 +71,15 @@ class MemoryRolloutStore:
             rollout=from_json(kept.document) if kept.document is not None else None,
             generation=kept.generations[-1] if kept.generations else None,
             now=self._now(),
+            freeze=self._freeze_of(kept),
         )
 
     async def commit(self, change: Transition) -> int:
         """See `RolloutStore.commit`."""
         kept = self._fenced(change.after.endpoint, change.before_revision)
+        freeze = self._freeze_of(kept)
+        if change.widens and freeze is not None:
+            raise Frozen(freeze.sentence(change.after.endpoint))
         kept.document = kept.rollouts[change.after.id] = to_json(change.after)
         kept.grant, kept.grant_ends_at = change.after.grant(), self._now() + change.lease_ms / 1000
         if change.generation is not None:
@@ -88,6 +94,26 @@ class MemoryRolloutStore:
             kept.document = kept.rollouts[rollout.id] = to_json(rollout)
         if rollout.grant() is not None:
             kept.grant, kept.grant_ends_at = rollout.grant(), self._now() + lease_ms / 1000
+
+    def _freeze_of(self, kept: _Endpoint) -> Freeze | None:
+        freeze = kept.freeze
+        ended = freeze is not None and freeze.until_at is not None and self._now() >= freeze.until_at
+        return None if ended else freeze
+
+    async def freeze(self, endpoint: str, freeze: Freeze, entry: AuditEntry) -> None:
+        """See `RolloutStore.freeze`."""
+        kept = self._of(endpoint)
+        kept.freeze = freeze
+        kept.entries.append(replace(entry, id=f"{len(kept.entries) + 1}-0"))
+
+    async def unfreeze(self, endpoint: str, entry: AuditEntry) -> bool:
+        """See `RolloutStore.unfreeze`."""
+        kept = self._of(endpoint)
+        if self._freeze_of(kept) is None:
+            return False
+        kept.freeze = None
+        kept.entries.append(replace(entry, id=f"{len(kept.entries) + 1}-0"))
+        return True
 
     async def withdraw(self, endpoint: str) -> None:
         """See `RolloutStore.withdraw`."""

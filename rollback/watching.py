@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rollback.decision import Facts
+from rollback.freeze import Freeze
 from rollback.rollout import Rollout
 from rollback.verdict import SignalReport
 from routing.exposure import Generation
@@ -25,6 +26,7 @@ class Watched:
     now: float = 0.0
     rollout: Rollout | None = None
     generation: Generation | None = None
+    freeze: Freeze | None = None
     reports: tuple[SignalReport, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     fault: str = ""
@@ -60,6 +62,7 @@ class Watched:
             previous_at=previous_at,
             blind_seconds=self._blind(sum(cells.values()), _served(counts), now),
             store_ok=True,
+            freeze=self.freeze,
         )
 
     def _blind(self, seen: int, served: int, now: float) -> float:

@@ -42,6 +42,11 @@ class EndpointKeys:
         """Stream: every transition, field `entry`, JSON."""
         return self._name("audit")
 
+    @property
+    def freeze(self) -> str:
+        """String, with a time to live where the freeze has an end: who froze the endpoint and why, JSON."""
+        return self._name("freeze")
+
     def cells(self, epoch: int) -> str:
         """Hash: evidence counters of an epoch; HINCRBY only."""
         return self._name(f"cells:{epoch}")

@@ -60,6 +60,9 @@ class StageSpec(Section):
     on_deadline: OnDeadline = Field(
         default=OnDeadline.HOLD, description="what a passed deadline leads to; never: widen"
     )
+    approval: bool = Field(
+        default=False, description="leaving this stage also needs `driftgate approve`, however good the evidence"
+    )
 
     def resolve(self) -> Stage:
         """The judge's form."""
@@ -70,6 +73,7 @@ class StageSpec(Section):
             margin=self.margin,
             deadline_seconds=self.deadline_seconds,
             on_deadline=self.on_deadline,
+            approval=self.approval,
         )
 
 

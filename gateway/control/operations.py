@@ -21,7 +21,7 @@ from gateway.control.views import View, generation_view, rollout_view
 from rollback import commands
 from rollback.audit import AuditEntry
 from rollback.carrying import Because, Carrier, next_generation
-from rollback.errors import Conflict, NotPossible, UnknownEndpoint, UnknownRollout
+from rollback.errors import Conflict, Frozen, NotPossible, UnknownEndpoint, UnknownRollout
 from rollback.plan import Plan
 from rollback.rollout import Phase, Rollout
 from rollback.store import Loaded, RolloutStore
@@ -137,6 +137,8 @@ class Operations:
         stable = self.stable_of(endpoint, loaded.generation).model
         if wish.candidate == stable:
             raise NotPossible(f"{wish.candidate} is the stable model of {endpoint} already; name another candidate")
+        if loaded.freeze is not None:
+            raise Frozen(loaded.freeze.sentence(endpoint))
         if loaded.rollout is not None and loaded.rollout.is_running and not wish.replace:
             raise NotPossible(
                 f"{loaded.rollout.id} is running on {endpoint} ({loaded.rollout.candidate}, {loaded.rollout.phase}): "

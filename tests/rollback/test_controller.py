@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from rollback import commands, phases
+from rollback.audit import noted
 from rollback.carrying import Carrier, Change, Latched
 from rollback.controller import Controller
 from rollback.decision import Decision, DecisionKind, Facts, decide
+from rollback.freeze import Freeze
 from rollback.journal import GenerationNoted, JournalState, RolledBackNoted, SeenNoted
 from rollback.rollout import Holding, Phase, Rollout
 from rollback.store_memory import MemoryRolloutStore
@@ -175,6 +177,17 @@ async def test_a_promotion_makes_a_generation(a_rollout: MakeRollout) -> None:
     await at.started(a_rollout())
     await at.controller.tick()
     assert (await at.store.load("chat")).generation == Generation(5, "new", 1_000.0, "driftgate")
+
+
+async def test_a_freeze_that_comes_between_looking_and_acting_is_obeyed(a_rollout: MakeRollout) -> None:
+    """What was decided without knowing of it is not committed, and is no fault either."""
+    at = gateway(stepping(DecisionKind.PROMOTE))
+    await at.started(a_rollout())
+    freeze = Freeze(by="ann", reason="holidays", since_at=1_000.0)
+    await at.store.freeze("chat", freeze, noted(None, at=1_000.0, actor="ann", action="freeze", reason=""))
+    await at.controller.tick()
+    assert (at.home.told, at.watched["chat"].fault, at.watched["chat"].freeze) == ([], "", freeze)
+    assert (await at.store.load("chat")).generation is None
 
 
 async def test_an_ended_rollout_is_left_alone(a_rollout: MakeRollout) -> None:

@@ -275,7 +275,7 @@ def test_a_deadline_with_a_verdict_widens() -> None:
 def test_a_deadline_may_ask_for_an_operator() -> None:
     """From then on only a command moves it."""
     stages = (replace(STAGES[0], deadline_seconds=3600.0, on_deadline=OnDeadline.APPROVE), *STAGES[1:])
-    assert kinds(rollout(stages=stages), facts(SPOTLESS)) == (DecisionKind.HOLD, Holding.DEADLINE)
+    assert kinds(rollout(stages=stages), facts(SPOTLESS)) == (DecisionKind.HOLD, Holding.APPROVAL)
 
 
 def test_blindness_steps_back_to_what_was_proven() -> None:

@@ -17,6 +17,7 @@ Command = Callable[..., Rollout]
 COMMANDS: tuple[Command, ...] = (
     commands.pause,
     commands.resume,
+    commands.approve,
     commands.promote_step,
     commands.promote_full,
     commands.roll_back,

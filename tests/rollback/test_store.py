@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import anyio
 import pytest
 
-from rollback.audit import entry_of
-from rollback.errors import Conflict
+from rollback.audit import entry_of, noted
+from rollback.errors import Conflict, Frozen
+from rollback.freeze import Freeze
 from rollback.rollout import Holding, Phase, Rollout
 from rollback.store import RolloutStore, Transition
 from rollback.store_memory import MemoryRolloutStore
@@ -201,3 +202,51 @@ async def test_entries_come_newest_first_and_no_more_than_asked(subject: Subject
         await subject.store.commit(transition(before, after))
         before = after
     assert [entry.revision for entry in await subject.store.entries("chat", 3)] == [5, 4, 3]
+
+
+async def test_a_frozen_endpoint_takes_no_widening_and_every_rollback(subject: Subject, a_rollout: MakeRollout) -> None:
+    """The script that commits sees the freeze, whoever asks; who asked is told by whom it was frozen."""
+    running = a_rollout()
+    await subject.store.commit(transition(None, running))
+    await _freeze(subject, until_at=None)
+    with pytest.raises(Frozen, match="frozen by ann"):
+        await subject.store.commit(transition(running, a_rollout(revision=2, weight_bps=5_000), widens=True))
+    assert (await subject.store.load("chat")).rollout == running
+    await subject.store.renew(running, 10_000)
+    ended = a_rollout(revision=2, phase=Phase.ROLLED_BACK, weight_bps=0)
+    await subject.store.commit(transition(running, ended, shrinks=True))
+    assert (await subject.store.load("chat")).rollout == ended
+
+
+async def test_a_freeze_is_ended_once_and_both_are_audited(subject: Subject) -> None:
+    """With actor and reason, on an endpoint that never had a rollout too."""
+    await _freeze(subject, until_at=None)
+    frozen = (await subject.store.load("chat")).freeze
+    assert frozen is not None
+    assert (frozen.by, frozen.reason, frozen.until_at) == ("ann", "holidays", None)
+    thawed = noted(None, at=1_001.0, actor="bob", action="unfreeze", reason="back")
+    assert await subject.store.unfreeze("chat", thawed)
+    assert not await subject.store.unfreeze("chat", thawed)
+    assert (await subject.store.load("chat")).freeze is None
+    entries = await subject.store.entries("chat", 10)
+    assert [(entry.action, entry.actor, entry.reason, entry.rollout) for entry in entries] == [
+        ("unfreeze", "bob", "back", ""),
+        ("freeze", "ann", "holidays", ""),
+    ]
+
+
+async def test_a_freeze_ends_by_itself(subject: Subject, a_rollout: MakeRollout) -> None:
+    """At the time that it was given, with nobody doing anything."""
+    now = (await subject.store.load("chat")).now
+    await _freeze(subject, until_at=now + 0.2)
+    assert (await subject.store.load("chat")).freeze is not None
+    with anyio.fail_after(5):
+        while (await subject.store.load("chat")).freeze is not None:  # noqa: ASYNC110  # only asking shows it
+            await anyio.sleep(0.02)
+    await subject.store.commit(transition(None, a_rollout(), widens=True))
+
+
+async def _freeze(subject: Subject, until_at: float | None) -> None:
+    freeze = Freeze(by="ann", reason="holidays", since_at=1_000.0, until_at=until_at)
+    entry = noted(None, at=1_000.0, actor="ann", action="freeze", reason="holidays")
+    await subject.store.freeze("chat", freeze, entry)

@@ -1,11 +1,13 @@
 """What the stores do when Redis is full, frozen, gone, or holds something unreadable."""
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import anyio
 import pytest
 
 from rollback.audit import entry_of
+from rollback.errors import Frozen
 from rollback.rollout import Phase, Rollout
 from rollback.store import RolloutStore, Transition
 from routing.bucketing import WEIGHT_SCALE
@@ -86,6 +88,20 @@ async def test_an_unreadable_document_grants_nothing_and_can_be_withdrawn(
     await store.withdraw("chat")
     with redis_server.client() as client:
         assert client.get(KEYS.grant) is None
+
+
+async def test_a_freeze_that_cannot_be_read_holds(
+    store: RolloutStore, redis_server: RedisServer, a_rollout: MakeRollout
+) -> None:
+    """A later version wrote it: what it forbids is not known, so nothing widens."""
+    with redis_server.client() as client:
+        client.set(KEYS.freeze, b"[]")
+    freeze = (await store.load("chat")).freeze
+    assert freeze is not None
+    assert "cannot be read" in freeze.sentence("chat")
+    widening = replace(transition(None, a_rollout()), widens=True)
+    with pytest.raises(Frozen):
+        await store.commit(widening)
 
 
 async def test_missing_replicas_are_told(redis_server: RedisServer, a_rollout: MakeRollout) -> None:
