@@ -124,7 +124,8 @@ class Endpoint(Section):
     slices: tuple[SliceSource, ...] = Field(default=(), description="dimensions in which signals are reported apart")
     shadow: ShadowSpec = Field(default=ShadowSpec(), description="how much is mirrored")
     present_model_as: Literal["upstream", "endpoint"] = Field(
-        default="upstream", description="the answer's model: as the upstream said it, or the endpoint's name"
+        default="upstream",
+        description="the answer's model: as the upstream said it, or the endpoint's name (compression is then not asked for)",
     )
 
 
@@ -219,11 +220,6 @@ class Config(Section):
             f"models.{name}.price: read, not used until costs are reported"
             for name, model in self.models.items()
             if model.price is not None
-        ]
-        notes += [
-            f"endpoints.{name}.present_model_as: read, not done yet; the answer's model is passed through"
-            for name, endpoint in self.endpoints.items()
-            if endpoint.present_model_as == "endpoint"
         ]
         notes += [
             f"plans.{name}.stages[{index}].on_deadline: approve holds; there is no command to approve with yet"

@@ -123,6 +123,8 @@ class App:
         endpoint = self._endpoints[fields.model]
         sticky = sticky_key(endpoint, asked)
         assignment = _assign(route, api, sticky or request_id, asked, started_at)
+        if endpoint.present_model_as == "endpoint":
+            incoming.without(b"accept-encoding")  # what is compressed cannot be read here
         draft = Draft(
             asked=asked,
             endpoint=endpoint,

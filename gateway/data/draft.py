@@ -52,6 +52,11 @@ class Draft:
     captured_bytes: int = 0
     capture_whole: bool = True
 
+    @property
+    def presents_name(self) -> bool:
+        """Whether the answer names the endpoint as its model."""
+        return self.endpoint.present_model_as == "endpoint"
+
     def tee(self, chunk: bytes) -> None:
         """Bytes of the answer on their way to the client."""
         if not self.first_byte_at and chunk:

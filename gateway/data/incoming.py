@@ -41,6 +41,10 @@ class Incoming:
                 return value.decode("latin-1").strip() or None
         return None
 
+    def without(self, name: bytes) -> None:
+        """The header does not go upstream."""
+        self.passed = [field for field in self.passed if field[0] != name]
+
     @property
     def token(self) -> str | None:
         """The API key that came with the request, however the client's API sends it."""

@@ -11,7 +11,8 @@ The order of things, and what may still happen at each point:
     an error event in the API's own shape, and the end; never a [DONE] that the model did not send
 
 A whole (not streamed) answer of the candidate is held until it is complete, up to a bound: a client cannot use half of
-it, so until then stable can still answer.
+it, so until then stable can still answer. Stable's is held likewise where its `model` is replaced, since its length
+must be said first.
 """
 
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from gateway.data.draft import CAPTURE_BYTES, Draft
 from gateway.data.events import FirstEvent, first_event, is_error_object
 from gateway.data.firstbyte import FirstByteTimes
 from gateway.data.link import Send
+from gateway.data.presenting import Presenter, is_presentable, presenter, with_length
 from gateway.upstream.asking import Asker
 from gateway.upstream.client import Stream
 from gateway.upstream.connection import Deadlines
@@ -99,7 +101,10 @@ class Proxy:
             stream = await self._ask(draft, name, self.asker.deadlines(self.asker.target(name)))
             try:
                 is_events = _is_events(stream.headers)
-                first = stream.take() if is_events or stream.complete else await stream.read()
+                if draft.presents_name and not is_events:
+                    first = await _read_whole(stream, b"")
+                else:
+                    first = stream.take() if is_events or stream.complete else await stream.read()
             except BaseException:
                 stream.close()
                 raise
@@ -147,8 +152,7 @@ class Proxy:
                 seen = first_event(begun)
             refused = seen is FirstEvent.ERROR
         else:
-            while not stream.complete and len(begun) < CAPTURE_BYTES:
-                begun += await stream.read()
+            begun = await _read_whole(stream, begun)
             refused = is_error_object(begun)
         if refused:
             return Refused("stream_error" if is_events else "error_body", _NO_STATUS_CLASS)
@@ -174,17 +178,20 @@ class Proxy:
         stream = opened.stream
         draft.answered, draft.status, draft.answer_headers = opened.arm, stream.status, stream.headers
         draft.relayed = True
-        await send(
-            {"type": "http.response.start", "status": stream.status, "headers": answer_headers(draft, stream.headers)}
-        )
         chunk, ended = opened.first, stream.complete
+        headers, presented = answer_headers(draft, stream.headers), _presenter(draft, opened)
+        shown = presented.feed(chunk) if presented else chunk
+        if presented:
+            headers = with_length(headers, len(shown) if ended else None)
+        await send({"type": "http.response.start", "status": stream.status, "headers": headers})
         try:
             while True:
                 draft.tee(chunk)
-                await send({"type": "http.response.body", "body": chunk, "more_body": not ended})
+                await send({"type": "http.response.body", "body": shown, "more_body": not ended})
                 if ended:
                     break
                 chunk = await stream.read()
+                shown = presented.feed(chunk) if presented else chunk
                 ended = stream.complete
         except UpstreamFailure as error:
             await self._broke(draft, opened, error.kind, send, abort)
@@ -209,6 +216,23 @@ class Proxy:
             return
         event = broken_stream(kind).event(draft.api)
         await send({"type": "http.response.body", "body": b"\n\n" + event, "more_body": False})
+
+
+async def _read_whole(stream: Stream, begun: bytes) -> bytes:
+    """The whole answer, of which `begun` is taken already; of a very long one its beginning."""
+    parts, total = [begun], len(begun)
+    while not stream.complete and total < CAPTURE_BYTES:
+        parts.append(await stream.read())
+        total += len(parts[-1])
+    parts.append(stream.take())
+    return b"".join(parts)
+
+
+def _presenter(draft: Draft, opened: Opened) -> Presenter | None:
+    """What puts the endpoint's name into the answer, where the endpoint wants that and the answer can be read."""
+    if not draft.presents_name or not is_presentable(opened.stream.headers):
+        return None
+    return presenter(draft.route.endpoint, draft.api, is_events=opened.is_events)
 
 
 def answer_headers(draft: Draft, upstream: RawHeaders) -> RawHeaders:

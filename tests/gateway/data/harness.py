@@ -113,6 +113,7 @@ async def data_plane(
     *,
     more: str = "",
     models: str = "",
+    chat_options: str = "",
     limits: ConnectionLimits | None = None,
     shadow_reads: bool = True,
     shadow_buffer: int = BUFFER_BYTES,
@@ -124,7 +125,7 @@ models:
   new: {{base_url: "{candidate or stable}", model: new, api_key: sk-new}}
 {models}
 endpoints:
-  chat: {{stable: old}}
+  chat: {{stable: old, {chat_options}}}
 {more}
 """
     config = load_text(text, "test.yaml", {})
