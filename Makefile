@@ -59,6 +59,10 @@ signals: $(VENV)/.developer ## How well the signals see what users would see, on
 bench: $(VENV)/.developer ## CPU and memory per request, beside nginx
 	@$(BIN)/python -m loadtest.bench_cpu $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(VENV)/.developer ## Coverage-guided fuzzing of all that reads bytes from outside (ARGS="--seconds 600")
+	@$(BIN)/python -m loadtest.fuzz $(ARGS)
+
 .PHONY: wheel
 wheel: $(VENV)/.driftgate ## Build the wheel into dist/
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .

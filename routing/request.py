@@ -125,7 +125,7 @@ def _is_model(token: bytes) -> bool:
         return token == _MODEL_KEY
     try:
         return bool(msgspec.json.decode(token) == "model")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return False
 
 

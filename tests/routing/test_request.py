@@ -182,3 +182,10 @@ def test_a_system_prompt_replaces_the_clients_own() -> None:
         {"role": "user", "content": "hi"},
     ]
     assert json.loads(with_system_prompt(b'{"input":"hi"}', "new")) == {"input": "hi", "instructions": "new"}
+
+
+def test_a_key_that_is_no_text_is_not_the_model() -> None:
+    """Found by fuzzing: an escape beside bytes that are not UTF-8, in a key that nobody reads."""
+    body = b'{"\\u006dode\xff": 1, "model": "chat"}'
+    assert read(body).model == "chat"
+    assert body[slice(*model_span(body))] == b'"chat"'
