@@ -5,6 +5,7 @@ P  `rollout`     the rollout document
 P  `phases`      the phase machine, as one table, and the moves through it
 P  `commands`    what an operator may do
 P  `freeze`      for a time, nothing gains exposure
+P  `hours`       the hours of the week in which widening is allowed
 P  `budget`      budgets → tests, each with its share of alpha
 P  `sequential`  the betting primitive of every test
 P  `ledger`      counters, sorted by what they count

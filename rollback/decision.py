@@ -11,7 +11,8 @@ The rules, in the order in which they are asked; the first that applies decides:
    more after another `max_blind`. It takes exposure away, so it comes before what merely keeps it.
 4. HOLD: paused, the store unwell, stable failing, arms out of proportion, blind, burn of a guardrail at 50 % or more,
    harm of class signal, frozen. Or something is lacking: evidence, votes, bake time, and last the approval that a
-   stage's gate asks for. Neither a freeze nor a gate is a lack of evidence, so no deadline counts for them.
+   stage's gate asks for, and the hours in which the plan allows to widen. A freeze, a gate and the hour are no lack of
+   evidence, so no deadline counts for them.
 5. WIDEN, or PROMOTE from the last stage, when nothing is lacking. A plan that ends at weight 0 is never promoted from
    by itself: no user has had an answer from the candidate.
 
@@ -27,7 +28,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
-from rollback import phases, sentences
+from rollback import hours, phases, sentences
 from rollback.bursts import Recent, recent
 from rollback.evidence import Evidence, examine
 from rollback.freeze import Freeze
@@ -43,7 +44,7 @@ HOLDING_BURN: Final = 0.5
 """Half of the proof of harm is there: a candidate exactly at its limit gets this far by chance in a few percent of all
 rollouts, one well within it hardly ever."""
 
-PROVEN: Final = frozenset({Holding.FROZEN, Holding.APPROVAL})
+PROVEN: Final = frozenset({Holding.FROZEN, Holding.APPROVAL, Holding.OUTSIDE_HOURS})
 """What holds a stage whose verdict is there: a deadline, which is for those that never get one, does not count."""
 
 ACTOR: Final = "driftgate"
@@ -246,6 +247,9 @@ def _obstacles(view: _View) -> Iterator[Lack]:
     if view.evidence.stage.approval and not rollout.approved_by:
         step = f"`driftgate approve {rollout.endpoint}` or `rollback`"
         yield Lack(Holding.APPROVAL, f"all that the stage asks for is there: waits for {step}")
+    until = hours.waits_until(rollout.plan.widen_during, view.now)
+    if until is not None:
+        yield Lack(Holding.OUTSIDE_HOURS, hours.sentence(rollout.plan.widen_during, until))
 
 
 def _close_to_harm(view: _View) -> Iterator[Lack]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rollback.errors import InvalidPlan
+from rollback.hours import Hours
 from routing.bucketing import WEIGHT_SCALE
 
 
@@ -70,7 +71,10 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Stages from narrow to wide, the budgets, and the chance `alpha` that a harmless candidate is ever rolled back."""
+    """Stages from narrow to wide, the budgets, and the chance `alpha` that a harmless candidate is ever rolled back.
+
+    `widen_during` are the hours in which it may widen by itself; none: always.
+    """
 
     name: str
     alpha: float
@@ -78,6 +82,7 @@ class Plan:
     max_blind_seconds: float
     stages: tuple[Stage, ...]
     budgets: tuple[Budget, ...]
+    widen_during: tuple[Hours, ...] = ()
 
     def __post_init__(self) -> None:
         weights = [stage.weight_bps for stage in self.stages]

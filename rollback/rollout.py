@@ -43,6 +43,7 @@ class Holding(StrEnum):
     BLIND = "blind"
     FROZEN = "frozen"
     APPROVAL = "approval"
+    OUTSIDE_HOURS = "outside_hours"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

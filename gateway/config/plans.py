@@ -12,9 +12,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from gateway.config.errors import Unusable
 from gateway.config.fields import Chance, Points, PositiveSeconds, Ratio, Seconds, Share, Wanted, WeightBps
+from gateway.config.hours import ALL_DAY, EVERY_DAY, ClockSpan, Days, Zone, several
 from gateway.config.units import expectation
 from gateway.own import installed
 from rollback.errors import InvalidPlan
+from rollback.hours import Hours
 from rollback.plan import Budget, BudgetClass, OnDeadline, Plan, Stage
 from shadow.signals.catalogue import ALSO, FAULTS, HABITS
 
@@ -75,6 +77,18 @@ class StageSpec(Section):
             on_deadline=self.on_deadline,
             approval=self.approval,
         )
+
+
+class HoursSpec(Section):
+    """Hours of the week. Hours that pass midnight belong to the day they begin on."""
+
+    days: Days = Field(default=EVERY_DAY, min_length=1, description="days of the week: mon-fri, or a list")
+    hours: ClockSpan = Field(default=ALL_DAY, description="from-to on the zone's clock, such as 09:00-17:00")
+    zone: Zone = Field(default="UTC", description="whose clock, such as Europe/Berlin")
+
+    def resolve(self) -> Hours:
+        """The judge's form."""
+        return Hours(self.days, *self.hours, self.zone)
 
 
 class BudgetSpec(Section):
@@ -178,6 +192,11 @@ class PlanSpec(Section):
         default_factory=dict, description="signal to budget, or off; a signal that is not named keeps its default"
     )
 
+    widen_during: Annotated[
+        tuple[HoursSpec, ...],
+        BeforeValidator(several, json_schema_input_type=HoursSpec | tuple[HoursSpec, ...]),
+    ] = Field(default=(), description="hours in which it may widen by itself, one section or a list; default: always")
+
     def resolve(self, name: str) -> Plan:
         """The judge's plan; raises `InvalidPlan` where the stages contradict one another."""
         budgets = {**DEFAULT_BUDGETS, **observed(), **self.budgets}
@@ -188,6 +207,7 @@ class PlanSpec(Section):
             max_blind_seconds=self.max_blind_seconds,
             stages=tuple(stage.resolve() for stage in self.stages),
             budgets=tuple(spec.resolve(signal) for signal, spec in budgets.items() if spec is not None),
+            widen_during=tuple(spec.resolve() for spec in self.widen_during),
         )
 
 

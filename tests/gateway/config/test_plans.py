@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.load import load_file, load_text
+from gateway.config.load import dump_resolved, examine, load_file, load_resolved, load_text
 from gateway.config.plans import PlanSpec, expecting
 from rollback.errors import InvalidPlan
+from rollback.hours import Hours
 from rollback.plan import Budget, BudgetClass, Plan
 from shadow.signals.catalogue import ALSO
 
@@ -75,3 +76,38 @@ def test_a_wanted_change_that_does_not_fit_is_refused(text: str, said: str) -> N
     """Signal and unit must fit, and the refusal says how."""
     with pytest.raises(InvalidPlan, match=said):
         expecting(PlanSpec().resolve("default"), [text])
+
+
+@pytest.mark.parametrize(
+    ("written", "hours"),
+    [
+        (
+            "{days: mon-fri, hours: 09:00-17:00, zone: Europe/Berlin}",
+            (Hours((0, 1, 2, 3, 4), 540, 1020, "Europe/Berlin"),),
+        ),
+        ("[{days: [sat, sun]}, {hours: 22:00-06:00}]", (Hours((5, 6), 0, 1440), Hours(tuple(range(7)), 1320, 360))),
+        ("{days: fri-mon}", (Hours((0, 4, 5, 6), 0, 1440),)),
+    ],
+)
+def test_hours_in_which_a_plan_may_widen_are_a_section_or_a_list(written: str, hours: tuple[Hours, ...]) -> None:
+    """Days, a clock of 24 hours, a zone; each has a default, and the file survives being handed to other processes."""
+    config = load_text(f"{SMALL}plans: {{p: {{widen_during: {written}}}}}\n", env={})
+    assert config.plan_for("chat", "p").widen_during == hours
+    assert load_resolved(dump_resolved(config)).plan_for("chat", "p").widen_during == hours
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("{days: mon-xyz}", "'mon-xyz' names no days: write mon-fri"),
+        ("{hours: 9-17}", "'9-17' are no hours: write from and to on a clock of 24 hours"),
+        ("{hours: 09:00-25:00}", "are no hours"),
+        ("{hours: 09:00-09:00}", "is no time at all"),
+        ("{zone: Mars/Base}", "'Mars/Base' is no time zone that this machine knows"),
+        ("{day: mon}", "unknown key: did you mean days?"),
+    ],
+)
+def test_hours_that_mean_nothing_are_refused(written: str, said: str) -> None:
+    """With what to write instead."""
+    (problem,) = examine(f"{SMALL}plans: {{p: {{widen_during: {written}}}}}\n", "f.yaml", {}).problems
+    assert said in str(problem)
