@@ -2,8 +2,10 @@
 
 S  `main`      the entry point, and the one place where an error becomes a sentence and an exit code
 S  `local`     `init`, `check`, `key create`: files and keys, no gateway needed
+S  `examining` `doctor`
 S  `serving`   `serve` and `demo`
 S  `rollouts`  `start`, `pause`, `resume`, `promote`, `rollback`
+S  `applying`  `apply`: rollouts as files
 S  `looking`   `status`, `list`, `history`, `explain`
 S  `planning`  `plan`: what a rollout would take
 S  `replaying` `replay`: recorded pairs, and exported decisions

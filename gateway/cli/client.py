@@ -15,7 +15,7 @@ import httpx
 import msgspec
 
 from gateway.cli import wire
-from gateway.cli.errors import CommandFailed, ExitCode, Refused, Unreachable
+from gateway.cli.errors import CommandFailed, ExitCode, NotConnected, Refused, Unreachable
 from gateway.cli.options import KEY_VARIABLE
 
 T = TypeVar("T")
@@ -52,21 +52,11 @@ class Answer:
 
 
 class AdminClient:
-    """One gateway's admin listener."""
+    """The admin listener of a gateway, or of several on one Redis: the first that can be reached is asked."""
 
-    def __init__(self, server: str, key: str | None = None) -> None:
-        parts = urlsplit(server)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            fix = "write a URL such as http://127.0.0.1:8081"
-            raise CommandFailed(f"--server {server} is not an address", fix, ExitCode.USAGE)
-        self.server = server.rstrip("/")
-        token = os.environ.get(KEY_VARIABLE) if key is None else key
-        self._http = httpx.Client(
-            base_url=self.server,
-            headers={"authorization": f"Bearer {token}"} if token else {},
-            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            trust_env=parts.hostname not in ("127.0.0.1", "localhost", "::1"),
-        )
+    def __init__(self, *servers: str, seconds: float = ANSWER_SECONDS) -> None:
+        token = os.environ.get(KEY_VARIABLE)
+        self._clients = [_client(server, token, seconds) for server in servers]
 
     def __enter__(self) -> "AdminClient":
         return self
@@ -74,11 +64,16 @@ class AdminClient:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._http.close()
+        for client in self._clients:
+            client.close()
 
     def endpoints(self) -> Answer:
         """Every endpoint (`wire.Endpoints`)."""
         return self._ask("GET", "/admin/v1/endpoints")
+
+    def endpoint_names(self) -> list[str]:
+        """The names alone."""
+        return [endpoint.name for endpoint in self.endpoints().as_(wire.Endpoints).endpoints]
 
     def endpoint(self, name: str) -> Answer:
         """One endpoint with its latest rollout (`wire.Endpoint`)."""
@@ -105,31 +100,58 @@ class AdminClient:
         return self._ask("POST", f"{_of(name)}/rollouts", body)
 
     def command(self, name: str, verb: str, body: Mapping[str, object]) -> Answer:
-        """Pause, resume, promote or roll back (`wire.Commanded`)."""
+        """Any command on an endpoint, such as `pause` (`wire.Commanded`)."""
         return self._ask("POST", f"{_of(name)}/{verb}", body)
 
     def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Answer:
-        try:
-            response = self._http.request(method, path, json=body)
-        except httpx.ConnectError as error:
-            fix = "is it running? `driftgate serve` starts one, --server names another"
-            raise Unreachable(f"no gateway answers at {self.server} ({_cause(error)})", fix) from error
-        except httpx.HTTPError as error:
-            fix = "what was asked may or may not have happened: `driftgate status` shows it"
-            raise Unreachable(f"{self.server} did not answer ({_cause(error)})", fix) from error
-        if response.is_success:
-            return Answer(response.content)
-        raise self._refused(response)
+        unreachable: list[Unreachable] = []
+        for client in self._clients:
+            try:
+                return _answered(client, method, path, body)
+            except NotConnected as error:  # nothing can have happened there, so another may be asked
+                unreachable.append(error)
+        if len(unreachable) == 1:
+            raise unreachable[0]
+        raise Unreachable("; ".join(error.message for error in unreachable), unreachable[0].fix)
 
-    def _refused(self, response: httpx.Response) -> Refused:
-        status = response.status_code
-        try:
-            problem = msgspec.json.decode(response.content, type=wire.Problem)
-        except msgspec.MsgspecError:
-            fix = "--server must name the admin listener, by default http://127.0.0.1:8081"
-            return Refused(f"{self.server} answered {status}, and not as a driftgate gateway would", fix, status)
-        said = problem.detail or problem.title or f"the gateway answered {status}"
-        return Refused(said.rstrip("."), _FIXES.get(status, ""), status)
+
+def _client(server: str, token: str | None, seconds: float) -> httpx.Client:
+    parts = urlsplit(server)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        fix = "write a URL such as http://127.0.0.1:8081"
+        raise CommandFailed(f"--server {server} is not an address", fix, ExitCode.USAGE)
+    return httpx.Client(
+        base_url=server.rstrip("/"),
+        headers={"authorization": f"Bearer {token}"} if token else {},
+        timeout=httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS)),
+        trust_env=parts.hostname not in ("127.0.0.1", "localhost", "::1"),
+    )
+
+
+def _answered(client: httpx.Client, method: str, path: str, body: Mapping[str, object] | None) -> Answer:
+    server = str(client.base_url).rstrip("/")
+    try:
+        response = client.request(method, path, json=body)
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        fix = "is it running? `driftgate serve` starts one, --server names another"
+        raise NotConnected(f"no gateway answers at {server} ({_cause(error)})", fix) from error
+    except httpx.HTTPError as error:
+        fix = "what was asked may or may not have happened: `driftgate status` shows it"
+        raise Unreachable(f"{server} did not answer ({_cause(error)})", fix) from error
+    if response.is_success:
+        return Answer(response.content)
+    raise _refused(server, response)
+
+
+def _refused(server: str, response: httpx.Response) -> Refused:
+    status = response.status_code
+    try:
+        problem = msgspec.json.decode(response.content, type=wire.Problem)
+    except msgspec.MsgspecError:
+        fix = "--server must name the admin listener, by default http://127.0.0.1:8081"
+        return Refused(f"{server} answered {status}, and not as a driftgate gateway would", fix, status)
+    said = problem.detail or problem.title or f"the gateway answered {status}"
+    return Refused(said.rstrip("."), _FIXES.get(status, ""), status)
 
 
 def _of(endpoint: str) -> str:

@@ -2,6 +2,7 @@
 
 CommandFailed        the command could not do what it was asked; carries one sentence, the next step, the exit code
 ├── Unreachable      no answer came from a gateway's admin listener
+│   └── NotConnected nobody listens there, so nothing can have happened
 └── Refused          the gateway answered, and said no
 """
 
@@ -49,6 +50,10 @@ class CommandFailed(Exception):
 
 class Unreachable(CommandFailed):
     """No answer from a gateway."""
+
+
+class NotConnected(Unreachable):
+    """Nobody was reached at all."""
 
 
 class Refused(CommandFailed):

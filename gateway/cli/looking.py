@@ -1,5 +1,6 @@
 """Commands that only look: `status`, `list`, `history`, `explain`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from msgspec import structs
 from gateway.cli import printing, showing, waiting, wire
 from gateway.cli.client import AdminClient
 from gateway.cli.errors import CommandFailed, Refused
-from gateway.cli.options import LOCAL_ADMIN, Endpoint, Json, Server
+from gateway.cli.options import LOCAL_ADMINS, Endpoint, Json, Servers
 
 EXPLAINED_FROM = 200
 """How many entries back `explain` looks for a decision."""
@@ -17,7 +18,7 @@ EXPLAINED_FROM = 200
 
 def status(
     endpoint: Endpoint,
-    server: Server = LOCAL_ADMIN,
+    servers: Servers = LOCAL_ADMINS,
     *,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again as it changes, until it ends.")] = False,
     wait: Annotated[
@@ -29,11 +30,11 @@ def status(
 ) -> None:
     """Show an endpoint's latest rollout: phase, weight, signals, and why."""
     if wait:
-        raise typer.Exit(waiting.wait(server, endpoint, timeout, as_json=as_json))
+        raise typer.Exit(waiting.wait(servers, endpoint, timeout, as_json=as_json))
     if watch:
-        waiting.watch(server, endpoint, as_json=as_json, every_test=every)
+        waiting.watch(servers, endpoint, as_json=as_json, every_test=every)
         return
-    with AdminClient(server) as client:
+    with AdminClient(*servers) as client:
         answer = client.endpoint(endpoint)
     if as_json:
         printing.show_json(waiting.rollout_json(answer))
@@ -43,18 +44,18 @@ def status(
 
 def get(
     endpoint: Endpoint,
-    server: Server = LOCAL_ADMIN,
+    servers: Servers = LOCAL_ADMINS,
     *,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again as it changes, until it ends.")] = False,
     as_json: Json = False,
 ) -> None:
     """The same as `status`."""
-    status(endpoint, server, watch=watch, as_json=as_json)
+    status(endpoint, servers, watch=watch, as_json=as_json)
 
 
-def list_(server: Server = LOCAL_ADMIN, *, as_json: Json = False) -> None:
+def list_(servers: Servers = LOCAL_ADMINS, *, as_json: Json = False) -> None:
     """List the endpoints and what goes on there."""
-    with AdminClient(server) as client:
+    with AdminClient(*servers) as client:
         answer = client.endpoints()
     if as_json:
         printing.show_json(answer.as_json())
@@ -64,13 +65,13 @@ def list_(server: Server = LOCAL_ADMIN, *, as_json: Json = False) -> None:
 
 def history(
     endpoint: Endpoint,
-    server: Server = LOCAL_ADMIN,
+    servers: Servers = LOCAL_ADMINS,
     *,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many entries at most.")] = 20,
     as_json: Json = False,
 ) -> None:
     """Show who did what to an endpoint, and why; newest first."""
-    with AdminClient(server) as client:
+    with AdminClient(*servers) as client:
         answer = client.audit(endpoint, limit)
     if as_json:
         printing.show_json(answer.as_json())
@@ -84,7 +85,7 @@ def history(
 def explain(
     endpoint: Endpoint,
     decision: Annotated[str | None, typer.Argument(help="The entry's id, from `history`; default: the latest.")] = None,
-    server: Server = LOCAL_ADMIN,
+    servers: Servers = LOCAL_ADMINS,
     *,
     cells: Annotated[bool, typer.Option("--cells", help="Show the counters too.")] = False,
     export: Annotated[
@@ -93,7 +94,7 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Show one decision with the numbers that it was made on."""
-    with AdminClient(server) as client:
+    with AdminClient(*servers) as client:
         answer = client.audit(endpoint, 1 if decision is None else EXPLAINED_FROM)
     entries = answer.as_(wire.Audit).entries
     index = next((i for i, entry in enumerate(entries) if decision in (None, entry.id)), None)
@@ -103,7 +104,7 @@ def explain(
         )
     if index is None:
         raise CommandFailed(f"{endpoint} has no decision {decision}", f"`driftgate history {endpoint}` lists the ids")
-    document = _exported(endpoint, entries[index], server, must=export is not None) if export or not as_json else b""
+    document = _exported(endpoint, entries[index], servers, must=export is not None) if export or not as_json else b""
     if export is not None:
         _write(document, export)
     if as_json:
@@ -112,12 +113,12 @@ def explain(
         printing.show(showing.explanation(_with_intervals(entries[index], document), cells=cells))
 
 
-def _exported(endpoint: str, entry: wire.AuditEntry, server: str, *, must: bool) -> bytes:
+def _exported(endpoint: str, entry: wire.AuditEntry, servers: Sequence[str], *, must: bool) -> bytes:
     """The decision as a document of its own; empty where there is none, unless there must be."""
     if not entry.signals and not must:
         return b""
     try:
-        with AdminClient(server) as client:
+        with AdminClient(*servers) as client:
             return client.exported(endpoint, entry.id).raw
     except Refused:
         if must:

@@ -12,7 +12,7 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
-from gateway.cli import local, looking, planning, printing, replaying, rollouts, serving
+from gateway.cli import applying, examining, local, looking, planning, printing, replaying, rollouts, serving
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.version import __version__
 
@@ -23,7 +23,6 @@ app = typer.Typer(
     name="driftgate",
     help="Canary rollouts of language models, judged by what they say.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -33,7 +32,9 @@ app.command()(serving.serve)
 app.command()(serving.demo)
 app.command()(local.init)
 app.command()(local.check)
+app.command()(examining.doctor)
 app.command()(rollouts.start)
+app.command()(applying.apply)
 app.command()(looking.status)
 app.command(hidden=True)(looking.get)
 app.command("list")(looking.list_)

@@ -11,7 +11,7 @@ from rich.text import Text
 from gateway.cli import printing, wire
 from gateway.cli.client import AdminClient
 from gateway.cli.errors import ExitCode
-from gateway.cli.options import LOCAL_ADMIN, Endpoint, Json, Server
+from gateway.cli.options import LOCAL_ADMINS, Endpoint, Json, Servers
 
 _NOTHING: Final = "–"
 _RARELY: Final = 0.05
@@ -21,7 +21,7 @@ _RARELY: Final = 0.05
 def plan(
     endpoint: Endpoint,
     candidate: Annotated[str, typer.Option("--candidate", help="The model to roll out.", show_default=False)],
-    server: Server = LOCAL_ADMIN,
+    servers: Servers = LOCAL_ADMINS,
     *,
     name: Annotated[str | None, typer.Option("--plan", help="A plan by name; default: the endpoint's.")] = None,
     rate: Annotated[
@@ -37,7 +37,7 @@ def plan(
     options |= {"plan": name} if name else {}
     options |= {"rate": str(rate)} if rate is not None else {}
     options |= {"new_keys": str(new_keys)} if new_keys is not None else {}
-    with AdminClient(server) as client:
+    with AdminClient(*servers) as client:
         answer = client.plan(endpoint, options)
     found = answer.as_(wire.Planned)
     if as_json:

@@ -1,6 +1,6 @@
 """Commands that change a rollout: `start`, `pause`, `resume`, `promote`, `rollback`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import typer
@@ -8,7 +8,7 @@ import typer
 from gateway.cli import printing, showing, wire
 from gateway.cli.client import AdminClient, Answer
 from gateway.cli.errors import CommandFailed, ExitCode, Refused
-from gateway.cli.options import LOCAL_ADMIN, Endpoint, Json, Reason, Server, Servers
+from gateway.cli.options import LOCAL_ADMINS, Endpoint, Json, Reason, Servers
 
 _SERVER_TROUBLE: Final = 500
 """From this HTTP status on, a rollback may have been begun."""
@@ -17,7 +17,7 @@ _SERVER_TROUBLE: Final = 500
 def start(
     endpoint: Endpoint,
     candidate: Annotated[str, typer.Option("--candidate", help="The model to roll out.", show_default=False)],
-    server: Server = LOCAL_ADMIN,
+    servers: Servers = LOCAL_ADMINS,
     *,
     plan: Annotated[str | None, typer.Option("--plan", help="A plan by name; default: the endpoint's.")] = None,
     expect: Annotated[
@@ -32,24 +32,24 @@ def start(
     body |= {"plan": plan} if plan else {}
     body |= {"reason": reason} if reason else {}
     body |= {"expect": expect} if expect else {}
-    with AdminClient(server) as client:
+    with AdminClient(*servers) as client:
         answer = client.start(endpoint, body)
     _show(endpoint, answer, as_json=as_json)
 
 
-def pause(endpoint: Endpoint, server: Server = LOCAL_ADMIN, *, reason: Reason = "", as_json: Json = False) -> None:
+def pause(endpoint: Endpoint, servers: Servers = LOCAL_ADMINS, *, reason: Reason = "", as_json: Json = False) -> None:
     """Stop widening; the weight stays. Harm still rolls back."""
-    _command(server, endpoint, "pause", {"reason": reason}, as_json=as_json)
+    _command(servers, endpoint, "pause", {"reason": reason}, as_json=as_json)
 
 
-def resume(endpoint: Endpoint, server: Server = LOCAL_ADMIN, *, reason: Reason = "", as_json: Json = False) -> None:
+def resume(endpoint: Endpoint, servers: Servers = LOCAL_ADMINS, *, reason: Reason = "", as_json: Json = False) -> None:
     """Go on widening."""
-    _command(server, endpoint, "resume", {"reason": reason}, as_json=as_json)
+    _command(servers, endpoint, "resume", {"reason": reason}, as_json=as_json)
 
 
 def promote(
     endpoint: Endpoint,
-    server: Server = LOCAL_ADMIN,
+    servers: Servers = LOCAL_ADMINS,
     *,
     step: Annotated[bool, typer.Option("--step", help="Go to the next stage now (default).")] = False,
     full: Annotated[bool, typer.Option("--full", help="Make the candidate stable now; needs --reason.")] = False,
@@ -62,12 +62,12 @@ def promote(
     if full and not reason:
         fix = "add --reason TEXT; it is kept in the audit record"
         raise CommandFailed("promote --full goes past all evidence and needs a reason", fix, ExitCode.USAGE)
-    _command(server, endpoint, "promote", {"full": full, "step": not full, "reason": reason}, as_json=as_json)
+    _command(servers, endpoint, "promote", {"full": full, "step": not full, "reason": reason}, as_json=as_json)
 
 
 def rollback(
     endpoint: Endpoint,
-    servers: Servers = [LOCAL_ADMIN],  # noqa: B006  # Typer wants a list as the default of a list, and copies it
+    servers: Servers = LOCAL_ADMINS,
     *,
     reason: Annotated[str, typer.Option("--reason", help="Why; kept in the audit record.", show_default=False)],
     to: Annotated[int | None, typer.Option("--to", help="Also go back to this generation of stable.")] = None,
@@ -127,8 +127,8 @@ def _is_open_question(error: CommandFailed) -> bool:
     return error.code != ExitCode.USAGE
 
 
-def _command(server: str, endpoint: str, verb: str, body: dict[str, object], *, as_json: bool) -> None:
-    with AdminClient(server) as client:
+def _command(servers: Sequence[str], endpoint: str, verb: str, body: dict[str, object], *, as_json: bool) -> None:
+    with AdminClient(*servers) as client:
         answer = client.command(endpoint, verb, {key: value for key, value in body.items() if value != ""})
     _show(endpoint, answer, as_json=as_json)
 

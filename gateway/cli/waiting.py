@@ -5,7 +5,7 @@ Polling, because it needs nothing but the endpoint's document and survives a res
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from rich.live import Live
@@ -30,14 +30,14 @@ def rollout_json(answer: Answer) -> dict[str, Any]:  # Any: the gateway's own JS
     return document.get("rollout") or idle
 
 
-def wait(server: str, endpoint: str, timeout: str, *, as_json: bool) -> int:
+def wait(servers: Sequence[str], endpoint: str, timeout: str, *, as_json: bool) -> int:
     """Wait until the rollout that runs now has ended; prints how it stands then, and returns the exit code."""
     try:
         deadline = time.monotonic() + duration(timeout)
     except Unusable as error:
         raise CommandFailed(f"--timeout {error}", code=ExitCode.USAGE) from error
     try:
-        with AdminClient(server) as client:
+        with AdminClient(*servers) as client:
             code, last = _waited(client, endpoint, deadline)
     except CommandFailed as error:
         raise CommandFailed(error.message, error.fix, WaitCode.COULD_NOT_TELL) from error
@@ -74,10 +74,10 @@ def _followed(client: AdminClient, endpoint: str, latest: dict[str, Any], follow
     return latest
 
 
-def watch(server: str, endpoint: str, *, as_json: bool, every_test: bool) -> None:
+def watch(servers: Sequence[str], endpoint: str, *, as_json: bool, every_test: bool) -> None:
     """Show the rollout whenever it changes, until it has ended; on a terminal in place."""
     console = printing.out()
-    with AdminClient(server) as client:
+    with AdminClient(*servers) as client:
         if as_json or not console.is_terminal:
             _watch_lines(client, endpoint, as_json=as_json, every_test=every_test)
             return

@@ -16,7 +16,12 @@ CHAT: Final = "/v1/chat/completions"
 
 
 class ProbeFailed(Exception):
-    """The candidate gave no usable answer. The message says what to look at."""
+    """The candidate gave no usable answer: what was seen, and what to look at."""
+
+    def __init__(self, seen: str, fix: str) -> None:
+        super().__init__(f"{seen}: {fix}")
+        self.seen = seen
+        self.fix = fix
 
 
 class Reply(Protocol):
@@ -44,13 +49,13 @@ async def probe(upstream: Upstream, model: str) -> None:
     if reply.status == 400:  # noqa: PLR2004  # some models take only max_completion_tokens, so: without a bound
         reply = await _asked(upstream, model, {})
     if reply.status in (401, 403):
-        raise ProbeFailed(f"{model} refuses the key (status {reply.status}): check api_key of models.{model}")
+        raise ProbeFailed(f"{model} refuses the key (status {reply.status})", f"check api_key of models.{model}")
     if reply.status == 404:  # noqa: PLR2004  # "not found"
-        raise ProbeFailed(f"{model} answers 404: check `model` and base_url of models.{model}")
+        raise ProbeFailed(f"{model} answers 404", f"check `model` and base_url of models.{model}")
     if not 200 <= reply.status < 300:  # noqa: PLR2004  # success
-        raise ProbeFailed(f"{model} answers a small request with status {reply.status}; see its own log")
+        raise ProbeFailed(f"{model} answers a small request with status {reply.status}", "see its own log")
     if not _has_choices(reply.body):
-        raise ProbeFailed(f"{model} answers, but not as a chat completion: check base_url of models.{model}")
+        raise ProbeFailed(f"{model} answers, but not as a chat completion", f"check base_url of models.{model}")
 
 
 async def _asked(upstream: Upstream, model: str, options: dict[str, int]) -> Reply:
@@ -59,7 +64,8 @@ async def _asked(upstream: Upstream, model: str, options: dict[str, int]) -> Rep
     try:
         return await upstream.unary(model, CHAT, headers, json.dumps(question).encode(), deadline_seconds=PROBE_SECONDS)
     except UpstreamFailure as error:
-        raise ProbeFailed(f"{model} gives no answer ({error.kind}): {error}") from error
+        seen = f"{model} gives no answer ({error.kind}: {error})"
+        raise ProbeFailed(seen, f"start it, or check base_url of models.{model}") from error
 
 
 def _has_choices(body: bytes) -> bool:

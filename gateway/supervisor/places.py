@@ -13,7 +13,8 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,28 @@ _LONGEST_SOCKET_PATH: Final = 100
 _LONGEST_SOCKET_NAME: Final = len("/control.sock")
 _PREFIX: Final = "dg-"
 _LONGEST_NOTE: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who runs on a state directory, and where its sockets are (None: nowhere yet)."""
+
+    pid: str
+    run_dir: Path | None
+
+
+def holder_of(state_dir: Path) -> Holder | None:
+    """The gateway that runs on `state_dir`; None where none does, or it cannot be told."""
+    with suppress(OSError):
+        descriptor = os.open(state_dir / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid, run_dir = _noted(descriptor)
+            return Holder(pid, Path(run_dir) if run_dir else None)
+        finally:
+            os.close(descriptor)
+    return None
 
 
 @contextmanager
