@@ -88,7 +88,7 @@ REFUSED: Final = [
     ({"candidate": "nope"}, 409, "no model 'nope'"),
     ({"candidate": "new", "plan": "nope"}, 422, "no plan 'nope'"),
     ({"candidate": "broken"}, 422, "answers 404"),
-    ({"candidate": "away"}, 422, "gives no answer (refused)"),
+    ({"candidate": "away"}, 422, "gives no answer (refused"),
     ({"candidate": "new", "colour": "red"}, 400, "colour"),
     ({}, 400, "candidate"),
     ({"candidate": 3}, 400, "candidate"),
