@@ -52,7 +52,9 @@ class MirrorUpstream:
     ) -> Reply:
         """The whole answer of a model, streamed or not; raises `MirrorFailed`."""
         try:
-            return await self._asker.unary(model_name, path, headers, body, deadline_seconds=deadline_seconds)
+            return await self._asker.unary(
+                model_name, path, headers, body, deadline_seconds=deadline_seconds, insist=False
+            )
         except UpstreamFailure as failure:
             raise MirrorFailed(failure.kind) from failure
 

@@ -9,6 +9,8 @@ from typing import Final
 
 LARGEST_COUNTS: Final = frozenset({"driftgate_snapshot_age_seconds"})
 """Gauges among the counters: of these the largest is the truth, not the sum, and a dead process has none."""
+SUMMED_GAUGES: Final = frozenset({"driftgate_upstream_in_flight", "driftgate_upstream_left_alone"})
+"""Gauges that add up over the processes; of these a dead process has none either."""
 
 
 def series(name: str, **labels: str) -> str:
@@ -42,4 +44,4 @@ def merged(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 def retired(values: Mapping[str, float]) -> dict[str, float]:
     """What remains of a process that ended: its counts, without its gauges."""
-    return {key: value for key, value in values.items() if name_of(key) not in LARGEST_COUNTS}
+    return {key: value for key, value in values.items() if name_of(key) not in LARGEST_COUNTS | SUMMED_GAUGES}

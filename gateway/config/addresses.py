@@ -64,8 +64,46 @@ def _base_url(text: str) -> str:
     return text.rstrip("/")
 
 
-BaseUrl: TypeAlias = Annotated[str, AfterValidator(_base_url)]
-"""Where a model server's API begins, without the trailing slash: `http://10.0.0.5:8000/v1`."""
+MOST_BASE_URLS: Final = 64
+"""More servers than this belong behind a load balancer: each is looked at with every request."""
+
+
+def _base_urls(value: object) -> str | tuple[str, ...]:
+    if isinstance(value, str):
+        return _base_url(value)
+    if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
+        raise Unusable("not an address, or a list of addresses", "write it like http://10.0.0.5:8000/v1")
+    if not 1 <= len(value) <= MOST_BASE_URLS:
+        raise Unusable(f"{len(value)} addresses", f"write from 1 to {MOST_BASE_URLS}")
+    urls = tuple(_base_url(each) for each in value)
+    if len(set(urls)) < len(urls):
+        raise Unusable("the same address twice", "name each server once")
+    return urls
+
+
+BaseUrls: TypeAlias = Annotated[
+    str | tuple[str, ...],
+    PlainValidator(_base_urls),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MOST_BASE_URLS},
+            ]
+        }
+    ),
+]
+"""One base URL, or those of several servers with the same model."""
+
+
+def _health_path(text: str) -> str:
+    if not text.startswith("/") or any(not 0x20 < ord(char) < 0x7F for char in text):  # noqa: PLR2004  # visible ASCII
+        raise Unusable("not a path on the server", "write it from the root, such as /health")
+    return text
+
+
+HealthPath: TypeAlias = Annotated[str, AfterValidator(_health_path)]
+"""What a model server is asked to learn whether it is well: `/health`."""
 
 
 def _redis_url(text: str) -> str:

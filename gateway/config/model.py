@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue
 
-from gateway.config.addresses import Address, AddressField, BaseUrl, RedisUrl, WebhookUrl
+from gateway.config.addresses import Address, AddressField, BaseUrls, HealthPath, RedisUrl, WebhookUrl
 from gateway.config.fields import (
     HASH_PATTERN,
     PLACEHOLDER,
@@ -70,7 +70,9 @@ class Model(Section):
     each request. `timeout_seconds` is the longest wait for the first byte (None: the limits' `first_byte`).
     """
 
-    base_url: BaseUrl = Field(description="where the server's API begins, such as http://10.0.0.5:8000/v1")
+    base_url: BaseUrls = Field(
+        description="where the server's API begins, such as http://10.0.0.5:8000/v1; or a list of servers"
+    )
     model: str = Field(
         min_length=1, description="the name that the server knows the model by; default: this entry's name"
     )
@@ -83,6 +85,12 @@ class Model(Section):
         validation_alias="timeout",
         description="longest wait for the first byte; default: limits.first_byte",
     )
+    max_in_flight: int | None = Field(
+        default=None, ge=1, description="requests of users at once on each base_url; above it they wait in line"
+    )
+    health: HealthPath | None = Field(
+        default=None, description="a path on each server, such as /health, that is asked every 5 seconds"
+    )
     ca_file: Path | None = Field(
         default=None, description="PEM file of the authority that signed the server's certificate"
     )
@@ -93,6 +101,11 @@ class Model(Section):
         default=None,
         description="a file with the system prompt, relative to this one (or the text, if it has several lines)",
     )
+
+    @property
+    def base_urls(self) -> tuple[str, ...]:
+        """All servers of this model."""
+        return (self.base_url,) if isinstance(self.base_url, str) else self.base_url
 
 
 class ShadowSpec(Section):

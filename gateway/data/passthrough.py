@@ -20,10 +20,11 @@ from gateway.data.incoming import Incoming
 from gateway.data.link import ClientLeft, Link, Receive, Send
 from gateway.data.record import Recorder
 from gateway.upstream.asking import Asker
-from gateway.upstream.client import Stream
+from gateway.upstream.client import Outgoing, Stream
 from gateway.upstream.errors import UpstreamFailure
 from gateway.upstream.headers import ANSWER, RawHeaders, end_to_end
 from gateway.upstream.prepare import untouched
+from gateway.upstream.target import Place
 from routing.exposure import Route
 from shadow.exchange import Outcome
 
@@ -93,9 +94,10 @@ class Passthrough:
                 ended = stream.complete
                 await send({"type": "http.response.body", "body": chunk, "more_body": not ended})
                 if ended:
-                    return _outcome(stream.status)
+                    return _told(stream)
                 chunk = await stream.read()
-        except UpstreamFailure:
+        except UpstreamFailure as error:
+            stream.server.failed(error.kind)
             link.abort()
             return Outcome.FAILED
         finally:
@@ -107,13 +109,14 @@ class Passthrough:
         if passing.has_body:
             length = incoming.content_length
             framing = b"transfer-encoding: chunked\r\n" if length is None else b"content-length: %d\r\n" % length
-        request = untouched(
-            target, incoming.method, incoming.path, incoming.passed, query=incoming.query, framing=framing
-        )
-        deadlines = self._asker.deadlines(target)
-        if passing.has_body:
-            return await self._asker.client.open_upload(request, passing.pieces, deadlines)
-        return await self._asker.client.open_stream(request, deadlines)
+
+        def write(place: Place) -> Outgoing:
+            return untouched(
+                target, place, incoming.method, incoming.path, incoming.passed, query=incoming.query, framing=framing
+            )
+
+        pieces = passing.pieces if passing.has_body else None
+        return await self._asker.open(target.name, write, self._asker.deadlines(target), insist=True, pieces=pieces)
 
 
 async def pieces(receive: Receive, *, chunked: bool) -> AsyncIterator[bytes]:
@@ -147,7 +150,11 @@ def _answer_headers(passing: Passing, upstream: RawHeaders) -> RawHeaders:
     ]
 
 
-def _outcome(status: int) -> Outcome:
-    if status < _FIRST_REJECTION:
-        return Outcome.COMPLETED
-    return Outcome.REJECTED if status < _FIRST_SERVER_ERROR else Outcome.FAILED
+def _told(stream: Stream) -> Outcome:
+    """What a whole answer is, told to the server that gave it."""
+    if stream.status >= _FIRST_SERVER_ERROR:
+        stream.server.failed(f"status_{stream.status}")
+        return Outcome.FAILED
+    stream.server.answered()
+    stream.server.completed()
+    return Outcome.COMPLETED if stream.status < _FIRST_REJECTION else Outcome.REJECTED

@@ -27,10 +27,11 @@ from gateway.data.firstbyte import FirstByteTimes
 from gateway.data.link import Send
 from gateway.data.presenting import Presenter, is_presentable, presenter, with_length
 from gateway.upstream.asking import Asker
-from gateway.upstream.client import Stream
+from gateway.upstream.client import Hears, Outgoing, Stream
 from gateway.upstream.connection import Deadlines
 from gateway.upstream.errors import UpstreamFailure
 from gateway.upstream.headers import ANSWER, RawHeaders, end_to_end
+from gateway.upstream.target import Place
 from routing.arms import Arm
 from routing.errors import MalformedRequest
 from shadow.exchange import Outcome
@@ -56,10 +57,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why the candidate's answer was not taken, and the class (hundreds) of its status."""
+    """Why the candidate's answer was not taken, and the class (hundreds) of its status.
+
+    `server` is the one to blame if stable takes the same request.
+    """
 
     kind: str
     status_class: int
+    server: Hears | None = None
 
 
 class Proxy:
@@ -93,25 +98,35 @@ class Proxy:
             draft.failure = _unless_shared(answer, _NO_STATUS_CLASS)
             raise
         draft.failure = _unless_shared(answer, opened.stream.status // 100)
+        if draft.failure and answer.server is not None:
+            answer.server.failed(answer.kind)
         return opened
 
     async def _ask_stable(self, draft: Draft) -> Opened:
         name = draft.route.stable.model
+        first: bytes | None = None
         try:
-            stream = await self._ask(draft, name, self.asker.deadlines(self.asker.target(name)))
+            stream = await self._ask(draft, name, self.asker.deadlines(self.asker.target(name)), insist=True)
             try:
                 is_events = _is_events(stream.headers)
                 if draft.presents_name and not is_events:
                     first = await _read_whole(stream, b"")
                 else:
                     first = stream.take() if is_events or stream.complete else await stream.read()
-            except BaseException:
-                stream.close()
+            except UpstreamFailure as error:
+                stream.server.failed(error.kind)
                 raise
+            finally:
+                if first is None:
+                    stream.close()
         except UpstreamFailure:
             draft.stable_failed = True
             raise
         draft.stable_failed = stream.status >= _FIRST_SERVER_ERROR
+        if draft.stable_failed:
+            stream.server.failed(f"status_{stream.status}")
+        else:
+            stream.server.answered()
         return Opened(Arm.STABLE, stream, first, is_events)
 
     async def _ask_candidate(self, draft: Draft) -> Opened | Refused:
@@ -123,7 +138,7 @@ class Proxy:
         )
         deadlines = replace(configured, first_byte=longest, connect=min(longest, configured.connect))
         try:
-            stream = await self._ask(draft, grant.candidate, deadlines)
+            stream = await self._ask(draft, grant.candidate, deadlines, insist=False)
         except UpstreamFailure as error:
             return Refused(error.kind, _NO_STATUS_CLASS)
         except MalformedRequest:
@@ -133,16 +148,18 @@ class Proxy:
             answer = await self._examine(stream)
             taken = isinstance(answer, Opened)
         except UpstreamFailure as error:
-            return Refused(error.kind, _NO_STATUS_CLASS)
+            return Refused(error.kind, _NO_STATUS_CLASS, stream.server)
         finally:
             if not taken:
                 stream.close()
+        if taken:
+            stream.server.answered()
         return answer
 
     async def _examine(self, stream: Stream) -> Opened | Refused:
         """The candidate's answer, as far as it must be seen before it is the answer."""
         if stream.status >= _FIRST_REDIRECT:
-            return Refused(f"status_{stream.status}", stream.status // 100)
+            return Refused(f"status_{stream.status}", stream.status // 100, stream.server)
         is_events = _is_events(stream.headers)
         begun = await stream.read()
         if is_events:
@@ -155,24 +172,30 @@ class Proxy:
             begun = await _read_whole(stream, begun)
             refused = is_error_object(begun)
         if refused:
-            return Refused("stream_error" if is_events else "error_body", _NO_STATUS_CLASS)
+            return Refused("stream_error" if is_events else "error_body", _NO_STATUS_CLASS, stream.server)
         if not begun and stream.status == 200:  # noqa: PLR2004 - OK, and nothing said
-            return Refused("empty", _NO_STATUS_CLASS)
+            return Refused("empty", _NO_STATUS_CLASS, stream.server)
         return Opened(Arm.CANDIDATE, stream, begun, is_events)
 
-    async def _ask(self, draft: Draft, model: str, deadlines: Deadlines) -> Stream:
-        incoming = draft.asked.incoming
-        request = self.asker.preparer.request(
-            self.asker.target(model),
-            incoming.path,
-            incoming.passed,
-            draft.asked.body,
-            model=draft.asked.fields.model,
-            span=draft.asked.model_span,
-            query=incoming.query,
-        )
-        draft.attempt_at = monotonic()
-        return await self.asker.client.open_stream(request, deadlines)
+    async def _ask(self, draft: Draft, model: str, deadlines: Deadlines, *, insist: bool) -> Stream:
+        target = self.asker.target(model)
+
+        def write(place: Place) -> Outgoing:
+            incoming = draft.asked.incoming
+            request = self.asker.preparer.request(
+                target,
+                incoming.path,
+                incoming.passed,
+                draft.asked.body,
+                model=draft.asked.fields.model,
+                span=draft.asked.model_span,
+                query=incoming.query,
+                place=place,
+            )
+            draft.attempt_at = monotonic()
+            return request
+
+        return await self.asker.open(model, write, deadlines, insist=insist)
 
     async def _relay(self, draft: Draft, opened: Opened, send: Send, abort: Callable[[], None]) -> None:
         stream = opened.stream
@@ -194,9 +217,12 @@ class Proxy:
                 shown = presented.feed(chunk) if presented else chunk
                 ended = stream.complete
         except UpstreamFailure as error:
+            stream.server.failed(error.kind)
             await self._broke(draft, opened, error.kind, send, abort)
         else:
             draft.outcome = _outcome(stream.status)
+            if stream.status < _FIRST_SERVER_ERROR:
+                stream.server.completed()
             if opened.arm is Arm.STABLE and stream.status < _FIRST_REJECTION and draft.first_byte_at:
                 self._first_bytes.observe(
                     draft.route.endpoint,

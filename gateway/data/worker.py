@@ -67,7 +67,7 @@ class _Worker:
     """The parts of one worker, wired."""
 
     def __init__(self, config: Config, runtime: Runtime, index: int) -> None:
-        self.asker = Asker(config)
+        self.asker = Asker(config, workers=config.worker_count())
         self.redis_down = ""
         self.table = _table(config, runtime)
         self.counts = Counts()
@@ -102,6 +102,7 @@ class _Worker:
 
     def start(self, tasks: anyio.abc.TaskGroup) -> None:
         """Start everything that runs beside the requests."""
+        tasks.start_soon(self.asker.watch)
         tasks.start_soon(self.control.run)
         tasks.start_soon(self.handover.run)
         tasks.start_soon(self.counts.run, self.store)
@@ -133,7 +134,7 @@ class _Worker:
 
     def counters(self) -> Mapping[str, float]:
         """Everything counted here, for /metrics."""
-        values = dict(self.tally.values())
+        values = {**self.tally.values(), **self.asker.series()}
         for reason, count in self.handover.dropped.items():
             values[series("driftgate_shadow_dropped_total", reason=f"handover_{reason}")] = float(count)
         seen_at = self.table.seen_at

@@ -121,10 +121,11 @@ class Application:
 
 async def drive(base_url: str, endpoints: Sequence[str], rate: float, seed: int) -> None:
     """Ask until SIGTERM: `rate` questions a second to each endpoint."""
-    origin, path = parse_base_url(base_url)
+    place = parse_base_url(base_url)
     tally = Tally()
     applications = [
-        Application(name, origin, f"{path}/chat/completions", Random(f"{seed}/{name}")) for name in endpoints
+        Application(name, place.origin, f"{place.base_path}/chat/completions", Random(f"{seed}/{name}"))
+        for name in endpoints
     ]
     try:
         async with anyio.create_task_group() as group:

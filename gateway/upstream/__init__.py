@@ -5,9 +5,14 @@ P  `headers`     which headers pass a proxy, in either direction
 P  `prepare`     an application's request → the bytes that go to one model
 P  `errors`      the error tree of this package
 P  `encoding`    compressed answers, made readable within bounds
+P  `breaker`     when a server is left alone, and when it is tried again
+P  `choosing`    which of a model's servers is asked
+P  `retries`     how often a request may be sent a second time
 S  `timer`       a deadline that moves often and is reached rarely
 S  `connection`  one connection: a protocol on an asyncio transport, parsed by llhttp
 S  `pool`        the connections to one origin: reuse, bounds, ends
 S  `client`      the two verbs, `unary` and `open_stream`, with deadlines and the one safe retry
+S  `servers`     the servers of one model, and how each is doing
+S  `checks`      asks servers whether they are well
 S  `asking`      the same for callers that know a model's name only
 """

@@ -1,27 +1,38 @@
 """Asking a model by its name: the client, the targets and the preparation in one place.
 
-The shadow worker mirrors through `unary`; the data path opens streams through `open_stream`. One per process, made
-inside the running loop.
+The shadow worker mirrors through `unary`; the data path opens streams through `open`. One per process, made inside the
+running loop.
+
+Where a server cannot be connected to, nothing was sent, and another server of the same model is asked; while the
+model's budget of retries lasts.
 """
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from time import monotonic
+from typing import Final, TypeAlias
 
 from gateway.config.model import Config
-from gateway.upstream.client import Client
+from gateway.upstream.checks import watch
+from gateway.upstream.client import Client, Outgoing, Stream, Whole, whole_of
 from gateway.upstream.connection import Deadlines
 from gateway.upstream.encoding import plain
-from gateway.upstream.errors import BrokenAnswer, UpstreamFailure
+from gateway.upstream.errors import BrokenAnswer, ConnectFailed, Saturated, UpstreamFailure
 from gateway.upstream.headers import READ_HERE, RawHeaders, end_to_end
 from gateway.upstream.prepare import Preparer, targets_of
-from gateway.upstream.target import Target
+from gateway.upstream.servers import Server, Servers
+from gateway.upstream.target import Place, Target
 from routing.errors import MalformedRequest
 from routing.request import read
 
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 """A mirrored answer above this is no text to compare."""
 SHADOW_MARK: Final = (b"x-driftgate-shadow", b"1")
+_SERVER_ERRORS: Final = 500
+_REJECTIONS: Final = 400
+
+Write: TypeAlias = Callable[[Place], Outgoing]
+"""Writes a request to one of a model's places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +46,20 @@ class Reply:
 
 
 class Asker:
-    """Asks the configured models."""
+    """Asks the configured models. `workers` processes like this one share each model's `max_in_flight`."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, workers: int = 1) -> None:
         self.targets = targets_of(config.models)
         self.client = Client()
         self.preparer = Preparer()
         self._limits = config.limits
+        self._models = {name: self._servers(target, workers) for name, target in self.targets.items()}
+
+    def _servers(self, target: Target, workers: int) -> Servers:
+        bound = None if target.max_in_flight is None else -(-target.max_in_flight // workers)
+        pools = [self.client.pool(place.origin, target.name, bound) for place in target.places]
+        pairs = zip(target.places, pools, strict=True)
+        return Servers(target, [Server(target.name, place, pool) for place, pool in pairs])
 
     def target(self, model_name: str) -> Target:
         """The target of a configured model; raises `UpstreamFailure` of kind `unknown_model`."""
@@ -58,6 +76,45 @@ class Asker:
             between_chunks=self._limits.idle_seconds,
         )
 
+    async def open(
+        self,
+        model_name: str,
+        write: Write,
+        deadlines: Deadlines,
+        *,
+        insist: bool,
+        pieces: AsyncIterator[bytes] | None = None,
+    ) -> Stream:
+        """Ask one of the model's servers, and wait for the answer's head; raises `UpstreamFailure`.
+
+        `insist`: ask, even if all of them failed lately. `pieces`: the body follows, as it comes. The caller tells
+        `stream.server` what came of the answer.
+        """
+        model = self._models[model_name]
+        model.budget.earn()
+        tried = [server := model.choose(insist=insist)]
+        while True:
+            try:
+                stream = await self._send(model, write(server.place), deadlines, pieces)
+            except Saturated:
+                raise  # by our own bound
+            except UpstreamFailure as error:
+                server.failed(error.kind)
+                another = model.another(tried) if isinstance(error, ConnectFailed) else None
+                if another is None:
+                    raise
+                tried.append(server := another)
+            else:
+                stream.server = server
+                return stream
+
+    async def _send(
+        self, model: Servers, request: Outgoing, deadlines: Deadlines, pieces: AsyncIterator[bytes] | None
+    ) -> Stream:
+        if pieces is None:
+            return await self.client.open_stream(request, deadlines, model.may_retry)
+        return await self.client.open_upload(request, pieces, deadlines)
+
     async def unary(
         self,
         model_name: str,
@@ -66,32 +123,62 @@ class Asker:
         body: bytes,
         *,
         deadline_seconds: float,
+        insist: bool = True,
     ) -> Reply:
         """The whole answer of a model, streamed or not; raises `UpstreamFailure`. `path` begins with `/v1`.
 
-        Headers are filtered as on the data path, but that `x-driftgate-shadow` passes: it marks mirrors.
+        `insist`: ask, even if the model's servers failed lately. Headers are filtered as on the data path, but that
+        `x-driftgate-shadow` passes: it marks mirrors.
         """
         target = self.target(model_name)
         raw: RawHeaders = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         passed = end_to_end(raw, READ_HERE)
         if SHADOW_MARK in raw:
             passed.append(SHADOW_MARK)
-        try:
-            request = self.preparer.request(target, path, passed, body, model=read(body).model)
-        except MalformedRequest as error:
-            raise UpstreamFailure("malformed_request", str(error)) from error
+
+        def write(place: Place) -> Outgoing:
+            return self.preparer.request(target, path, passed, body, model=named, place=place)
+
         deadlines = Deadlines(
             connect=min(self._limits.connect_seconds, deadline_seconds),
             first_byte=deadline_seconds,
             between_chunks=self._limits.idle_seconds,
             total=deadline_seconds,
         )
-        whole = await self.client.unary(request, deadlines, max_bytes=MAX_ANSWER_BYTES)
+        began = monotonic()
+        try:
+            named = read(body).model
+            stream = await self.open(model_name, write, deadlines, insist=insist)
+        except MalformedRequest as error:
+            raise UpstreamFailure("malformed_request", str(error)) from error
+        whole = await _read(stream, began)
         text = plain(whole.headers, whole.body, MAX_ANSWER_BYTES)
         if text is None:
             raise BrokenAnswer("malformed", "the answer is compressed in a way that was not asked for")
         return Reply(whole.status, text, whole.first_byte_ms, whole.duration_ms)
 
+    def series(self) -> Mapping[str, float]:
+        """What `/metrics` shows of all models' servers."""
+        return {name: value for model in self._models.values() for name, value in model.series().items()}
+
+    async def watch(self) -> None:
+        """Check the servers that have a health path, for ever."""
+        await watch(self._models.values(), self.client)
+
     def close(self) -> None:
         """Close every connection now."""
         self.client.close()
+
+
+async def _read(stream: Stream, began: float) -> Whole:
+    """The whole answer, and its server told what came of it."""
+    try:
+        whole = await whole_of(stream, began, MAX_ANSWER_BYTES)
+    except UpstreamFailure as error:
+        stream.server.failed(error.kind)
+        raise
+    if whole.status < _REJECTIONS:
+        stream.server.completed()
+    elif whole.status >= _SERVER_ERRORS:
+        stream.server.failed(f"status_{whole.status}")
+    return whole

@@ -1,12 +1,14 @@
 """Verbs over the pools: `open_stream` and `open_upload` for the data path, `unary` for who wants the whole answer.
 
 A request is tried again in one case only: it went out on a reused connection, and that connection ended without a
-single byte of answer. Then the server had closed it before it saw the request.
+single byte of answer. Then the server had closed it before it saw the request. It is tried once, on a fresh connection,
+and where the caller keeps a budget of retries it must allow it.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from time import monotonic
+from typing import Final, Protocol
 
 from gateway.upstream.connection import Connection, Deadlines
 from gateway.upstream.errors import BrokenAnswer
@@ -29,6 +31,35 @@ class Outgoing:
     model: str = ""
 
 
+class Hears(Protocol):
+    """Who wants to know what comes of answers (`gateway.upstream.servers.Server`)."""
+
+    def answered(self) -> None:
+        """A usable answer began."""
+
+    def completed(self) -> None:
+        """A usable answer is whole."""
+
+    def failed(self, kind: str) -> None:
+        """A request failed, and the server is to blame."""
+
+
+class Unheard:
+    """Nobody keeps account of a server that was asked directly."""
+
+    def answered(self) -> None:
+        """Nothing to do."""
+
+    def completed(self) -> None:
+        """Nothing to do."""
+
+    def failed(self, kind: str) -> None:
+        """Nothing to do."""
+
+
+UNHEARD: Final = Unheard()
+
+
 @dataclass(frozen=True, slots=True)
 class Whole:
     """A whole answer."""
@@ -41,15 +72,19 @@ class Whole:
 
 
 class Stream:
-    """An answer whose head is here. Whoever opened it calls `close`, always; cancelled or not."""
+    """An answer whose head is here. Whoever opened it calls `close`, always; cancelled or not.
 
-    __slots__ = ("_pool", "connection", "headers", "status")
+    `server` wants to hear what comes of it.
+    """
+
+    __slots__ = ("_pool", "connection", "headers", "server", "status")
 
     def __init__(self, pool: Pool, connection: Connection) -> None:
         self._pool = pool
         self.connection = connection
         self.status = connection.status
         self.headers = connection.headers
+        self.server: Hears = UNHEARD
 
     @property
     def complete(self) -> bool:
@@ -76,11 +111,11 @@ class Client:
         self._pools: dict[tuple[Origin, str], Pool] = {}
         self._max = max_connections
 
-    def pool(self, origin: Origin, model: str = "") -> Pool:
-        """The pool of a model at an origin."""
+    def pool(self, origin: Origin, model: str = "", max_connections: int | None = None) -> Pool:
+        """The pool of a model at an origin; the bound is that of whoever asks for it first."""
         pool = self._pools.get((origin, model))
         if pool is None:
-            pool = self._pools[origin, model] = Pool(origin, max_connections=self._max)
+            pool = self._pools[origin, model] = Pool(origin, max_connections=max_connections or self._max)
         return pool
 
     @property
@@ -88,23 +123,18 @@ class Client:
         """Connections that carry a request now, over all origins."""
         return sum(pool.busy for pool in self._pools.values())
 
-    async def open_stream(self, request: Outgoing, deadlines: Deadlines) -> Stream:
+    async def open_stream(
+        self, request: Outgoing, deadlines: Deadlines, may_retry: Callable[[], bool] = lambda: True
+    ) -> Stream:
         """Send, and wait for the answer's head; raises `UpstreamFailure`."""
         pool = self.pool(request.origin, request.model)
-        while True:
-            connection = pool.take_idle() or await pool.connect(deadlines.connect)
-            try:
-                connection.send(request.head, request.body, deadlines, headers_only=request.headers_only)
-                await connection.head()
-            except BrokenAnswer:
-                pool.give_back(connection)
-                if connection.exchanges > 1 and not connection.received_anything:
-                    continue
+        connection = pool.take_idle() or await pool.connect(deadlines.connect)
+        try:
+            return await _exchange(pool, connection, request, deadlines)
+        except BrokenAnswer:
+            if connection.exchanges == 1 or connection.received_anything or not may_retry():
                 raise
-            except BaseException:
-                pool.give_back(connection)
-                raise
-            return Stream(pool, connection)
+        return await _exchange(pool, await pool.connect(deadlines.connect), request, deadlines)
 
     async def open_upload(self, request: Outgoing, pieces: AsyncIterator[bytes], deadlines: Deadlines) -> Stream:
         """Send a body piece by piece as it comes, and wait for the answer's head; raises `UpstreamFailure`.
@@ -131,22 +161,36 @@ class Client:
     async def unary(self, request: Outgoing, deadlines: Deadlines, *, max_bytes: int) -> Whole:
         """Send, and wait for the whole answer; raises `UpstreamFailure`, `oversized` above `max_bytes`."""
         began = monotonic()
-        stream = await self.open_stream(request, deadlines)
-        try:
-            chunks: list[bytes] = []
-            total, first_byte_ms = 0, 0.0
-            while chunk := await stream.read():
-                first_byte_ms = first_byte_ms or (monotonic() - began) * 1000
-                chunks.append(chunk)
-                total += len(chunk)
-                if total > max_bytes:
-                    raise BrokenAnswer("oversized", f"the answer is longer than {max_bytes} bytes")
-        finally:
-            stream.close()
-        duration_ms = (monotonic() - began) * 1000
-        return Whole(stream.status, stream.headers, b"".join(chunks), first_byte_ms, duration_ms)
+        return await whole_of(await self.open_stream(request, deadlines), began, max_bytes)
 
     def close(self) -> None:
         """Close every connection now."""
         for pool in self._pools.values():
             pool.close()
+
+
+async def whole_of(stream: Stream, began: float, max_bytes: int) -> Whole:
+    """The whole answer of a stream, which is closed; raises `UpstreamFailure`, `oversized` above `max_bytes`."""
+    try:
+        chunks: list[bytes] = []
+        total, first_byte_ms = 0, 0.0
+        while chunk := await stream.read():
+            first_byte_ms = first_byte_ms or (monotonic() - began) * 1000
+            chunks.append(chunk)
+            total += len(chunk)
+            if total > max_bytes:
+                raise BrokenAnswer("oversized", f"the answer is longer than {max_bytes} bytes")
+    finally:
+        stream.close()
+    duration_ms = (monotonic() - began) * 1000
+    return Whole(stream.status, stream.headers, b"".join(chunks), first_byte_ms, duration_ms)
+
+
+async def _exchange(pool: Pool, connection: Connection, request: Outgoing, deadlines: Deadlines) -> Stream:
+    try:
+        connection.send(request.head, request.body, deadlines, headers_only=request.headers_only)
+        await connection.head()
+    except BaseException:
+        pool.give_back(connection)
+        raise
+    return Stream(pool, connection)

@@ -3,6 +3,7 @@
 UpstreamFailure
 ├── ConnectFailed    no connection: refused, unreachable, dns, tls, connect_timeout
 ├── Saturated        every connection allowed to this server is busy: saturated
+├── LeftAlone        the model's servers failed lately, and are not asked for a while: breaker_open
 ├── TimedOut         connected, but too slow: timeout (first byte), stalled (between chunks), overlong (in all)
 └── BrokenAnswer     the answer broke: reset, truncated, malformed, oversized
 
@@ -24,6 +25,10 @@ class ConnectFailed(UpstreamFailure):
 
 class Saturated(UpstreamFailure):
     """No connection became free in time; nothing was sent."""
+
+
+class LeftAlone(UpstreamFailure):
+    """No server of the model is well enough to be asked; nothing was sent."""
 
 
 class TimedOut(UpstreamFailure):

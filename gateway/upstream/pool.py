@@ -48,6 +48,11 @@ class Pool:
         """How many of them carry a request."""
         return self.connections - len(self._idle)
 
+    @property
+    def waiting(self) -> int:
+        """How many stand in line for one."""
+        return len(self._waiting)
+
     def take_idle(self) -> Connection | None:
         """An idle connection, if there is one that is neither closed nor too old."""
         oldest = monotonic() - IDLE_SECONDS

@@ -71,10 +71,10 @@ def test_headers_cannot_carry_a_second_request() -> None:
 
 def test_ports_and_tls_are_read_from_the_address() -> None:
     """The port is the scheme's own unless given; IPv6 keeps its brackets in Host."""
-    target = target_of("m", Model(base_url="https://[::1]/v1", model="v"))
-    assert (target.origin.tls, target.origin.host, target.origin.port) == (True, "::1", 443)
-    assert target.origin.host_header == "[::1]"
-    assert target_of("m", Model(base_url="http://h:80/v1", model="v")).origin.host_header == "h"
+    (place,) = target_of("m", Model(base_url="https://[::1]/v1", model="v")).places
+    assert (place.origin.tls, place.origin.host, place.origin.port) == (True, "::1", 443)
+    assert place.origin.host_header == "[::1]"
+    assert target_of("m", Model(base_url="http://h:80/v1", model="v")).places[0].origin.host_header == "h"
 
 
 def test_a_compressed_bomb_is_not_unpacked() -> None:
