@@ -6,6 +6,7 @@ needs none of it: without a grant no exchange is handed over.
 """
 
 from collections.abc import Iterable, Mapping
+from time import time  # noqa: TID251 - how late an exchange comes is told by the clock that stamped it
 from typing import Final
 from uuid import uuid4
 
@@ -27,9 +28,6 @@ from shadow.slices import DETECTED
 from shadow.store import WRITE_SECONDS, RedisCellStore
 from shadow.worker import Sampling, ShadowWorker
 
-OBSERVED_SHARE: Final = 0.125
-"""Exchanges that are read for the observed signals too. Read for all, they quadruple the counters of a vote, and at 700
-requests a second on two cores the worker fell so far behind that rollouts held."""
 MIRROR_SECONDS: Final = 120.0
 """Longest wait for a mirrored answer: nobody waits for it, and a model that hangs must not hold every slot for long."""
 _SOCKET_MODE: Final = 0o600
@@ -66,9 +64,7 @@ async def serve(config: Config, runtime: Runtime, *, ready: Ready, stop: anyio.E
     mirror = Mirror(MirrorUpstream(asker), deadline_seconds=min(MIRROR_SECONDS, config.limits.first_byte_seconds))
     store = RedisCellStore(redis, runtime.redis_prefix)
     own = contained.load()
-    worker = ShadowWorker(
-        sampling_of(config), mirror, store, worker_id=uuid4().hex, also={**ALSO, **own}, observed=OBSERVED_SHARE
-    )
+    worker = ShadowWorker(sampling_of(config), mirror, store, worker_id=uuid4().hex, also={**ALSO, **own}, clock=time)
     control = ControlClient(
         runtime.control_socket,
         role="shadow",

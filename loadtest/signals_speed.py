@@ -15,7 +15,7 @@ from routing.arms import Arm
 from routing.bucketing import key_hash
 from shadow.answer import Answer, Ask, Unreadable
 from shadow.capture import ask_of, read_answer, read_request
-from shadow.comparison import Heard, heard, paired_vote, read, split_vote, triple_vote
+from shadow.comparison import Heard, Side, heard, paired_vote, read, side, split_vote, triple_vote
 from shadow.exchange import Api, Exchange, Outcome
 from shadow.signals import agreement, length
 from shadow.signals.catalogue import EVENTS
@@ -117,7 +117,7 @@ def one_pair(count: int) -> float:
     of = exchange(1, b"")
 
     def work() -> None:
-        paired_vote(of, ask, heard(said[0]), heard(said[1]), ("*",))
+        paired_vote(of, side(ask, heard(said[0])), side(ask, heard(said[1])), ("*",))
         agreement.agree(ask, said[0], said[1])
 
     return best(work, 100) * 1e3
@@ -133,8 +133,9 @@ def worker_pairs(count: int) -> float:
         of = exchange(index, bodies[0])
         ask = ask_of(of.api, read_request(of.request_body))
         own, other = (heard(read_answer(of.api, body, stream=False)) for body in bodies[:2])
-        split_vote(of, ask, read(ask, own.said), ("*",))
-        paired_vote(of, ask, own, other, ("*",))
+        readings = read(ask, own.said)
+        split_vote(of, ask, readings, ("*",))
+        paired_vote(of, Side(readings, own.failed), side(ask, other), ("*",))
         if index % 10 == 0:
             again: Heard = heard(read_answer(of.api, bodies[2], stream=False))
             triple_vote(of, ask, own, again, other, ("*",))

@@ -163,7 +163,9 @@ def _cells(pairs: Iterable[Pair]) -> Counter[str]:
     cells: Counter[str] = Counter()
     for pair in pairs:
         exchange = _exchange(pair)
-        vote = comparison.paired_vote(exchange, pair.ask, pair.stable, pair.candidate, ())
+        vote = comparison.paired_vote(
+            exchange, comparison.side(pair.ask, pair.stable), comparison.side(pair.ask, pair.candidate), ()
+        )
         cells.update(vote.cells)
         if pair.again is not None:
             triple = comparison.triple_vote(exchange, pair.ask, pair.stable, pair.again, pair.candidate, ())

@@ -1,9 +1,10 @@
 """One keyed hash per purpose.
 
 Every choice that must be reproducible is a hash of a key: which arm (`BUCKET`), whether a request is mirrored
-(`SAMPLE`), whether it is sent to stable twice (`FLOOR`), how a continuous value is rounded (`ROUND`), whether the
-observed signals are read too (`OBSERVE`), whether a pair is kept for review (`AUDIT`). The purposes must be
-independent, or the mirrored requests would be just those of one arm; so each is its own personalisation of BLAKE2b.
+(`SAMPLE`), whether it is sent to stable twice (`FLOOR`), how a continuous value is rounded (`ROUND`), whether
+observed signals are read while time is short (`OBSERVE`), whether a pair is kept for review (`AUDIT`). The purposes
+must be independent, or the mirrored requests would be just those of one arm; so each is its own personalisation of
+BLAKE2b.
 Changing this function moves every user: see docs/adr/0002.
 
 Not a place for security: keys that guard something are compared elsewhere, by HMAC.

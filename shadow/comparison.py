@@ -91,6 +91,19 @@ def read(ask: Ask, said: Answer | Unreadable, also: Mapping[str, Read] = ALSO) -
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a pair: what was read of an answer, and whether there was none to use."""
+
+    readings: Readings
+    failed: bool
+
+
+def side(ask: Ask, heard_: Heard, also: Mapping[str, Read] = ALSO) -> Side:
+    """Read what one arm said."""
+    return Side(read(ask, heard_.said, also), heard_.failed)
+
+
 # ── split ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -108,12 +121,13 @@ def split_member(exchange: Exchange) -> str | None:
 
 
 def split_vote(exchange: Exchange, ask: Ask, own: Readings, slices: tuple[str, ...]) -> Vote | None:
-    """What the assigned arm did. `own` are the readings of the answer that the client got, whoever gave it."""
+    """What the assigned arm did. `own` are the readings of the answer that the client got, whoever gave it.
+
+    None for what may not be counted, and at weight 0 (`reference_vote`).
+    """
     member = split_member(exchange)
-    if member is None:
+    if member is None or exchange.weight_bps == 0:
         return None
-    if exchange.weight_bps == 0:
-        return _reference_vote(member, exchange, own, slices)
     makes = [
         _split(exchange, "refusal", _content(exchange, own.refusal, _event)),
         _split(exchange, "schema", _content(exchange, _schema(ask, exchange, own), _event)),
@@ -122,30 +136,39 @@ def split_vote(exchange: Exchange, ask: Ask, own: Readings, slices: tuple[str, .
         _split(exchange, "errors", _error(exchange)),
     ]
     also = [_split(exchange, name, _content(exchange, reading, _event)) for name, reading in own.also.items()]
-    also += _quantities(exchange, own)
+    also += _quantities(exchange, own.length, own.tokens)
     once = VotesCell(exchange.stage, "split", exchange.assigned)
     return _vote(member, makes, slices, *_everywhere(also), once, *_windowed(exchange, makes))
 
 
-def _reference_vote(member: str, exchange: Exchange, own: Readings, slices: tuple[str, ...]) -> Vote:
+def reference_vote(exchange: Exchange, ask: Ask, said: Answer | Unreadable, slices: tuple[str, ...]) -> Vote | None:
+    """What stable's quantiles are frozen from, at weight 0: quantities only, since nothing else is read then."""
+    member = split_member(exchange)
+    if member is None or exchange.weight_bps:
+        return None
+    if isinstance(said, Unreadable):
+        long: Reading = Unmeasured(said.reason)
+        spent: Reading = long
+    else:
+        long, spent = length.read(ask, said), tokens.read(ask, said)
     makes = [
         _split(exchange, "ttft", _first_byte(exchange)),
-        _split(exchange, "length", _content(exchange, own.length, _bin)),
+        _split(exchange, "length", _content(exchange, long, _bin)),
     ]
-    return _vote(member, makes, slices, *_everywhere(_quantities(exchange, own)))
+    return _vote(member, makes, slices, *_everywhere(_quantities(exchange, long, spent)))
 
 
-def _quantities(exchange: Exchange, own: Readings) -> list[_Make]:
+def _quantities(exchange: Exchange, long: Reading, spent: Reading) -> list[_Make]:
     """What is compared by its share beyond stable's p95, over all requests."""
     speed = pace.read(
-        own.length,
+        long,
         stream=exchange.stream,
         first_byte_ms=exchange.first_byte_ms,
         duration_ms=exchange.duration_ms,
     )
     return [
         _split(exchange, "pace", _content(exchange, speed, _bin)),
-        _split(exchange, "tokens", _content(exchange, own.tokens, _bin)),
+        _split(exchange, "tokens", _content(exchange, spent, _bin)),
     ]
 
 
@@ -221,16 +244,9 @@ def triple_member(exchange: Exchange) -> str:
     return f"t:{exchange.vote_key}"
 
 
-def paired_vote(
-    exchange: Exchange,
-    ask: Ask,
-    stable: Heard,
-    candidate: Heard,
-    slices: tuple[str, ...],
-    also: Mapping[str, Read] = ALSO,
-) -> Vote:
+def paired_vote(exchange: Exchange, stable: Side, candidate: Side, slices: tuple[str, ...]) -> Vote:
     """Candidate − stable on one request. `errors` is paired only where mirrors are all there is of one arm."""
-    ours, theirs = read(ask, stable.said, also), read(ask, candidate.said, also)
+    ours, theirs = stable.readings, candidate.readings
     makes = [
         _paired(exchange, "refusal", ours.refusal, theirs.refusal, _minus),
         _paired(exchange, "schema", ours.schema, theirs.schema, _minus),
@@ -241,7 +257,7 @@ def paired_vote(
         makes.append(_pair(exchange, "errors", float(candidate.failed) - float(stable.failed)))
     if exchange.keyless:
         makes.append(_missing(exchange, KEYLESS_SIGNAL, "paired", exchange.assigned, "keyless"))
-    others = [_paired(exchange, name, ours.also[name], theirs.also[name], _minus) for name in also]
+    others = [_paired(exchange, name, reading, theirs.also[name], _minus) for name, reading in ours.also.items()]
     once = VotesCell(exchange.stage, "paired", exchange.assigned)
     return _vote(paired_member(exchange), makes, slices, *_everywhere(others), once, *_windowed(exchange, makes))
 

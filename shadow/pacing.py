@@ -1,8 +1,9 @@
 """How fast the mirror may ask, decided before it asks: shadow work is the first to give way.
 
-Two values, replaced and never changed. `Pace` is for one model: requests in flight halve with each failure and grow by
-one with each answer, and a 429 brings a pause that doubles. Errors slow down but do not stop: a failing candidate must
-still be seen to fail. `Tokens` is an endpoint's budget per minute, filled continuously (a token bucket).
+Three values, replaced and never changed. `Pace` is for one model: requests in flight halve with each failure and grow
+by one with each answer, and a 429 brings a pause that doubles. Errors slow down but do not stop: a failing candidate
+must still be seen to fail. `Tokens` is an endpoint's budget per minute, filled continuously (a token bucket).
+`Attention` is the worker's own: while it falls behind, fewer exchanges are read for the signals that are only observed.
 
 `now` is monotonic seconds.
 """
@@ -12,6 +13,11 @@ from typing import Final
 
 FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 30.0
+LATE_SECONDS: Final = 0.5
+"""Exchanges are handed over within milliseconds of their end; where it takes this long, the worker is behind."""
+ATTENTION_SECONDS: Final = 1.0
+"""How long a change of attention is left to work."""
+LEAST_ATTENTION: Final = 1 / 16
 CHARACTERS_PER_TOKEN: Final = 4
 """The usual rule of thumb for English; a budget needs no better."""
 
@@ -68,6 +74,27 @@ class Tokens:
         """The budget after spending, or None where it does not hold so many."""
         level = min(float(self.per_minute), self.level + (now - self.filled_at) * self.per_minute / 60.0)
         return replace(self, level=level - tokens, filled_at=now) if tokens <= level else None
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """The share of exchanges that are read for more than the default signals.
+
+    Halved each second in which exchanges come late, and taken up again by a quarter: a worker that did not give way
+    here would lose whole exchanges, and with them the evidence that decides. Which exchanges are left out depends on
+    the time and on a hash of the request, never on the arm, so what is read is still a fair sample of both.
+    """
+
+    share: float = 1.0
+    changed_at: float = -ATTENTION_SECONDS
+
+    def after(self, late_seconds: float, now: float) -> "Attention":
+        """With an exchange taken `late_seconds` after it ended."""
+        if now - self.changed_at < ATTENTION_SECONDS:
+            return self
+        if late_seconds > LATE_SECONDS:
+            return Attention(max(LEAST_ATTENTION, self.share / 2.0), now)
+        return Attention(min(1.0, self.share * 1.25), now) if self.share < 1.0 else self
 
 
 def estimated_tokens(request_bytes: int, answer_bytes: int, completion_tokens: int | None, times: int) -> int:

@@ -9,7 +9,7 @@ Counters go to the store every `FLUSH_SECONDS` and once more at the end; while t
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import anyio
@@ -24,12 +24,12 @@ from shadow.answer import Answer, Ask, Unreadable
 from shadow.batching import Batch, Home, Pending, RecentVoters
 from shadow.capture import ask_of, read_answer, read_request
 from shadow.cells import Vote
-from shadow.comparison import Heard
+from shadow.comparison import Heard, Readings, Side
 from shadow.errors import FlushFailed, MalformedFrame, MirrorShed
 from shadow.exchange import Exchange, Outcome
 from shadow.intake import exchanges
 from shadow.mirror import MOST_IN_FLIGHT, Mirror
-from shadow.pacing import Tokens, estimated_tokens
+from shadow.pacing import Attention, Tokens, estimated_tokens
 from shadow.sampling import UNSAMPLED, Choice, MirrorKind, choose
 from shadow.signals.catalogue import ALSO, Read
 from shadow.signals.json_paths import VolatilePaths
@@ -66,16 +66,20 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One exchange to be mirrored. `pair` and `triple` say which votes are to come of it."""
+    """One exchange to be mirrored. `pair` and `triple` say which votes are to come of it.
+
+    `readings` are those of its own answer, where they were taken already.
+    """
 
     exchange: Exchange
     home: Home
     ask: Ask
     own: Heard
+    readings: Readings | None
     slices: tuple[str, ...]
-    pair: bool
-    triple: bool
     queued_at: float
+    pair: bool = False
+    triple: bool = False
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -92,8 +96,7 @@ class Job:
 class ShadowWorker:
     """One shadow worker. `worker_id` is unique among all that write to the same store, restarts included.
 
-    `also` are the signals beside those that every exchange is read for; `observed` is the share of exchanges, by hash,
-    that is read for them as well.
+    `also` are the signals beside the default ones; `clock` tells the Unix time, to see how late exchanges come.
     """
 
     def __init__(
@@ -104,10 +107,11 @@ class ShadowWorker:
         worker_id: str,
         *,
         also: Mapping[str, Read] = ALSO,
-        observed: float = 1.0,
+        clock: Callable[[], float],
     ) -> None:
         self._sampling = sampling
-        self._also, self._observed = also, observed
+        self._also, self._clock = also, clock
+        self._attention = Attention()
         self._mirror = mirror
         self._store = store
         self._pending = Pending(worker_id)
@@ -168,6 +172,8 @@ class ShadowWorker:
     def take(self, exchange: Exchange) -> None:
         """Cast the exchange's split vote, and queue it for mirroring where it is sampled. Never raises."""
         self.received += 1
+        late = self._clock() - exchange.started_at - exchange.duration_ms / 1_000.0
+        self._attention = self._attention.after(late, anyio.current_time())
         home = Home(exchange.endpoint, exchange.rollout, exchange.epoch)
         try:
             self._take(exchange, home)
@@ -192,42 +198,41 @@ class ShadowWorker:
             self._cast(home, unit_vote(unit, exchange, own))
         if shares is not None and shares.detected:
             slices = (*slices, *self._slices.detected(exchange.endpoint, ask, shares.detected))
+        readings = None
         if member is not None:
-            self._cast(
-                home, comparison.split_vote(exchange, ask, comparison.read(ask, own, self._also_of(exchange)), slices)
-            )
+            readings = self._cast_split(home, exchange, ask, own, slices)
         if choice.kind is not MirrorKind.NONE:
-            self._arrange(exchange, home, ask, own, slices, choice.kind)
+            job = Job(exchange, home, ask, comparison.heard(own), readings, slices, anyio.current_time())
+            self._arrange(job, choice.kind)
+
+    def _cast_split(
+        self, home: Home, exchange: Exchange, ask: Ask, own: Answer | Unreadable, slices: tuple[str, ...]
+    ) -> Readings | None:
+        """Cast the split vote. Returns the readings that it took, so that a pair need not take them again."""
+        if exchange.weight_bps == 0:
+            self._cast(home, comparison.reference_vote(exchange, ask, own, slices))
+            return None
+        readings = comparison.read(ask, own, self._also_of(home, exchange))
+        self._cast(home, comparison.split_vote(exchange, ask, readings, slices))
+        return readings
 
     def _claimed(self, home: Home, member: str | None) -> str | None:
         """The member, where its vote is still open."""
         return member if member is not None and self._recent.claim(home, member) else None
 
-    def _arrange(
-        self,
-        exchange: Exchange,
-        home: Home,
-        ask: Ask,
-        own: Answer | Unreadable,
-        slices: tuple[str, ...],
-        kind: MirrorKind,
-    ) -> None:
+    def _arrange(self, job: Job, kind: MirrorKind) -> None:
         """Claim the votes that are still open for the key, and find room for the mirrors that they need."""
+        home, exchange = job.home, job.exchange
         pair = self._recent.claim(home, comparison.paired_member(exchange))
         if kind is MirrorKind.KNOWN:
             if pair:
                 failed = Heard(Unreadable(exchange.failure or "failed"), failed=True)
-                self._cast(
-                    home,
-                    comparison.paired_vote(
-                        exchange, ask, comparison.heard(own), failed, slices, self._also_of(exchange)
-                    ),
-                )
+                self._cast(home, self._pair_of(job, failed))
             return
         triple = kind is MirrorKind.TRIPLE and self._recent.claim(home, comparison.triple_member(exchange))
         if not (pair or triple):
             return
-        job = Job(exchange, home, ask, comparison.heard(own), slices, pair, triple, anyio.current_time())
+        job = replace(job, pair=pair, triple=triple)
         reason = self._no_room(job)
         if reason:
             self._shed(job, reason)
@@ -281,14 +286,22 @@ class ShadowWorker:
             raise MirrorShed("stale")
         exchange, by_stable = job.exchange, job.exchange.answered is Arm.STABLE
         other = await self._mirror.ask(exchange, exchange.candidate if by_stable else exchange.stable)
-        stable, candidate = (job.own, other) if by_stable else (other, job.own)
         if job.pair:
-            vote = comparison.paired_vote(exchange, job.ask, stable, candidate, job.slices, self._also_of(exchange))
-            self._cast(job.home, vote)
+            self._cast(job.home, self._pair_of(job, other))
         if job.triple:
-            await self._complete(job, stable, candidate)
+            await self._complete(job, *((job.own, other) if by_stable else (other, job.own)))
         self.compared += 1
         self._pending.count(job.home, "shadowed")
+
+    def _pair_of(self, job: Job, other: Heard) -> Vote:
+        """The paired vote, whichever side the mirror was."""
+        readings = job.readings
+        if readings is None:
+            readings = comparison.read(job.ask, job.own.said, self._also_of(job.home, job.exchange))
+        own = Side(readings, job.own.failed)
+        mirrored = comparison.side(job.ask, other, {name: self._also[name] for name in readings.also})
+        stable, candidate = (own, mirrored) if job.exchange.answered is Arm.STABLE else (mirrored, own)
+        return comparison.paired_vote(job.exchange, stable, candidate, job.slices)
 
     async def _complete(self, job: Job, stable: Heard, candidate: Heard) -> None:
         """Stable once more. Where there is no room for that, the pair is not lost with it."""
@@ -306,10 +319,13 @@ class ShadowWorker:
         if isinstance(stable.said, Answer) and isinstance(again.said, Answer):
             volatile.learn(stable.said.text, again.said.text)
 
-    def _also_of(self, exchange: Exchange) -> Mapping[str, Read]:
-        """The signals that this exchange is read for beside the default ones: all or none, the same on both arms."""
+    def _also_of(self, home: Home, exchange: Exchange) -> Mapping[str, Read]:
+        """The signals to read beside the default ones: all, or none where time is short; the same on both arms."""
         drawn = fraction(Purpose.OBSERVE, exchange.salt, exchange.request_id)
-        return self._also if drawn < self._observed else {}
+        if drawn < self._attention.share:
+            return self._also
+        self._pending.count(home, "unobserved")
+        return {}
 
     def _shed_queued(self) -> None:
         """Jobs that nobody took before the end."""

@@ -12,7 +12,17 @@ from routing.arms import Arm
 from routing.bucketing import WEIGHT_SCALE
 from shadow.answer import Answer, Ask, Unreadable
 from shadow.cells import Event, Vote, parse
-from shadow.comparison import Heard, heard, paired_vote, read, split_member, split_vote, triple_vote
+from shadow.comparison import (
+    Heard,
+    heard,
+    paired_vote,
+    read,
+    reference_vote,
+    side,
+    split_member,
+    split_vote,
+    triple_vote,
+)
 from shadow.exchange import Exchange, Outcome
 from tests.shadow.making import ask, exchange, fallback, on_candidate, says
 
@@ -26,11 +36,18 @@ FIRST_BYTE = Event.bin_of(100.0)
 LENGTH = Event.bin_of(len(HELLO.text))
 
 
+def own_vote(of: Exchange, said: Answer | Unreadable, asked: Ask, slices: tuple[str, ...]) -> Vote | None:
+    """The vote of the exchange's own arm: at weight 0 stable's quantities only."""
+    if of.weight_bps == 0:
+        return reference_vote(of, asked, said, slices)
+    return split_vote(of, asked, read(asked, said, {}), slices)
+
+
 def split(
     of: Exchange, said: Answer | Unreadable = HELLO, asked: Ask = ASKED, slices: tuple[str, ...] = ALL
 ) -> set[str]:
     """The cells of the split vote; each counts once."""
-    vote = split_vote(of, asked, read(asked, said, {}), slices)
+    vote = own_vote(of, said, asked, slices)
     assert vote is not None
     assert set(Counter(vote.cells).values()) == {1}
     return {cell for cell in vote.cells if not QUANTITIES & set(cell.split("/"))}
@@ -38,7 +55,7 @@ def split(
 
 def paired(of: Exchange, stable: Heard, candidate: Heard, asked: Ask = ASKED) -> set[str]:
     """The cells of the paired vote."""
-    return set(paired_vote(of, asked, stable, candidate, ALL, {}).cells)
+    return set(paired_vote(of, side(asked, stable, {}), side(asked, candidate, {}), ALL).cells)
 
 
 def test_a_good_answer_of_the_candidate() -> None:
@@ -119,7 +136,7 @@ def test_at_weight_nought_only_stables_quantities_are_kept() -> None:
 def test_some_requests_have_no_split_vote(of: Exchange) -> None:
     """Pinned ones, bad ones, and at weight 0 those without an answer."""
     assert split_member(of) is None
-    assert split_vote(of, ASKED, read(ASKED, HELLO), ALL) is None
+    assert own_vote(of, HELLO, ASKED, ALL) is None
 
 
 def test_every_slice_gets_every_observation_and_the_vote_is_counted_once() -> None:
@@ -229,7 +246,10 @@ def test_whatever_happened_every_cell_can_be_read_and_every_signal_is_accounted_
     """Nothing is silently lost: a vote has one cell per signal, an observation or why there is none."""
     asked = ask(wants_json=wants_json)
     votes: list[tuple[Vote | None, set[str]]] = [
-        (paired_vote(of, asked, heard(said), heard(other), ALL), {"refusal", "schema", "length", "length.tail"}),
+        (
+            paired_vote(of, side(asked, heard(said)), side(asked, heard(other)), ALL),
+            {"refusal", "schema", "length", "length.tail"},
+        ),
     ]
     if of.weight_bps:
         split_signals = {"refusal", "schema", "length", "ttft", "errors"}
@@ -246,7 +266,7 @@ def test_pace_and_tokens_are_bins_over_all_requests() -> None:
     pace, tokens = Event.bin_of(5_000.0), Event.bin_of(30.0)
     for of, place in ((on_candidate(), "2/5000/candidate"), (exchange(), "0/0/stable")):
         streamed = replace(of, stream=True, first_byte_ms=100.0, duration_ms=600.0)
-        vote = split_vote(streamed, ASKED, read(ASKED, said, {}), ("*", "tenant=t"))
+        vote = own_vote(streamed, said, ASKED, ("*", "tenant=t"))
         assert vote is not None
         found = {cell for cell in vote.cells if QUANTITIES & set(cell.split("/"))}
         assert found == {f"s/pace/*/{place}/{pace}", f"s/tokens/*/{place}/{tokens}"}

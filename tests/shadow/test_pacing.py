@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadow.pacing import LONGEST_PAUSE_SECONDS, Pace, Tokens, estimated_tokens
+from shadow.pacing import LEAST_ATTENTION, LONGEST_PAUSE_SECONDS, Attention, Pace, Tokens, estimated_tokens
 
 
 def test_failures_halve_what_may_be_in_flight_but_leave_one() -> None:
@@ -69,3 +69,16 @@ def test_no_minute_sees_more_than_two_minutes_worth(asked: list[tuple[int, float
 def test_a_mirrors_cost_is_judged_by_the_exchange(known: int | None, expected: int) -> None:
     """By the provider's count where there is one, else by bytes."""
     assert estimated_tokens(40, 100, known, times=2) == expected
+
+
+def test_attention_halves_each_second_of_being_late_and_comes_back() -> None:
+    """Down to a sixteenth, and up to all."""
+    attention, now, shares = Attention(), 0.0, []
+    for late in (2.0,) * 6 + (0.01,) * 13:
+        attention = attention.after(late, now)
+        assert attention.after(9.0, now + 0.5) == attention
+        shares.append(attention.share)
+        now += 1.0
+    assert shares[:6] == [0.5, 0.25, 0.125, LEAST_ATTENTION, LEAST_ATTENTION, LEAST_ATTENTION]
+    assert shares[6:8] == [LEAST_ATTENTION * 1.25, LEAST_ATTENTION * 1.25**2]
+    assert shares[-1] == 1.0

@@ -6,7 +6,7 @@ import pytest
 
 from routing.arms import Arm
 from shadow.answer import Answer, Unreadable
-from shadow.comparison import heard, paired_vote, read, split_vote, triple_vote
+from shadow.comparison import heard, paired_vote, read, side, split_vote, triple_vote
 from shadow.exchange import Exchange, Outcome
 from shadow.units import unit_member, unit_vote
 from tests.shadow.making import ask, exchange, fallback, on_candidate, says
@@ -57,7 +57,7 @@ def test_observations_are_counted_by_window_once_for_all_slices() -> None:
         "ws/errors/17/5000/candidate/0",
     }
     refuses = heard(says("I'm sorry, but I can't assist with that."))
-    pair = paired_vote(of, ASKED, heard(HELLO), refuses, ("*",))
+    pair = paired_vote(of, side(ASKED, heard(HELLO)), side(ASKED, refuses), ("*",))
     assert "wp/refusal/17/5" in pair.cells
     triple = triple_vote(of, ASKED, heard(HELLO), heard(HELLO), heard(HELLO), ("*",))
     assert "wp/agreement/17/0" in triple.cells

@@ -65,12 +65,16 @@ def framed(payload: bytes) -> bytes:
 
 @asynccontextmanager
 async def running(
-    tmp_path: Path, sampling: Sampling = EVERYTHING, also: Mapping[str, Read] = ALSO, **scripts: object
+    tmp_path: Path,
+    sampling: Sampling = EVERYTHING,
+    also: Mapping[str, Read] = ALSO,
+    clock: Callable[[], float] = lambda: 1_001.0,
+    **scripts: object,
 ) -> AsyncIterator[Running]:
     """A worker on a unix socket, until the end of the block."""
     upstream = FakeUpstream({"old": always("Paris."), "new": always("Rome is the capital."), **scripts})  # type: ignore[dict-item]  # scripts are callables
     store, stop, ready = MemoryCellStore(), anyio.Event(), anyio.Event()
-    worker = ShadowWorker({"chat": sampling}, Mirror(upstream), store, "w", also=also)
+    worker = ShadowWorker({"chat": sampling}, Mirror(upstream), store, "w", also=also, clock=clock)
     path = tmp_path / "shadow.sock"
     listener = await anyio.create_unix_listener(path)
     async with listener, anyio.create_task_group() as tasks:
@@ -295,3 +299,14 @@ async def test_what_stable_varies_by_itself_stops_counting_as_disagreement(tmp_p
             await run.until(lambda done=number + 1: run.counts.get("shadowed") == done)  # type: ignore[misc]  # a lambda's default has no type to infer
         volatile = run.worker._volatile["chat", "old"]  # what has been learned is the claim
         assert volatile.ignored == {("at",)}
+
+
+async def test_a_worker_that_is_behind_reads_fewer_exchanges_for_what_is_only_observed(tmp_path: Path) -> None:
+    """The evidence that decides is whole, and what was left out is counted."""
+    async with running(tmp_path, clock=lambda: 1_060.0) as run:
+        await run.send(*(on_candidate(f"user-{i}") for i in range(100)))
+        await run.until(lambda: run.cells.get("k/2/split/candidate") == 100)
+        observed = sum(count for cell, count in run.cells.items() if cell.startswith("s/urls/*/"))
+        assert sum(count for cell, count in run.cells.items() if cell.startswith("s/refusal/*/")) == 100
+        assert 20 < observed < 80
+        assert run.counts["unobserved"] == 100 - observed

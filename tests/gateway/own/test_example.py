@@ -14,7 +14,7 @@ PROGRAM = """
 import json
 from gateway.config.load import load_text
 from gateway.own import contained, installed
-from shadow.comparison import heard, paired_vote
+from shadow.comparison import heard, paired_vote, side
 from shadow.signals.catalogue import ALSO
 from tests.shadow.making import ask, exchange, says
 
@@ -27,7 +27,8 @@ config = load_text(text, env={})
 budgets = {plan: [b.budget_class for b in config.plan_for("chat", plan).budgets if b.signal == "exclaims"]
            for plan in ("default", "other")}
 own = contained.load()
-vote = paired_vote(exchange(), ask("Hi"), heard(says("Hello.")), heard(says("Hello!!")), ("*",), {**ALSO, **own})
+one, other = (side(ask("Hi"), heard(says(said)), {**ALSO, **own}) for said in ("Hello.", "Hello!!"))
+vote = paired_vote(exchange(), one, other, ("*",))
 print(json.dumps([installed.names(), installed.versions(), budgets, [c for c in vote.cells if "exclaims" in c]]))
 """
 
