@@ -57,6 +57,7 @@ class Returning:
     async def roll_back(self, order: Order, to: int | None) -> RolledBack:
         """Stop what runs; where nothing does, or `to` names another generation than the present, go back.
 
+        What runs is stopped first, whatever becomes of `to`: a mistyped number must not leave users on the candidate.
         Raises `UnknownEndpoint`, and `NotPossible` where there is nothing to roll back.
         """
         try:
@@ -65,7 +66,12 @@ class Returning:
             return await self.go_back(order, to)
         if stopped is not None and (to is None or to == self._number(order.endpoint)):
             return stopped
-        return await self.go_back(order, to)
+        try:
+            return await self.go_back(order, to)
+        except NotPossible as error:
+            if stopped is None:
+                raise
+            raise NotPossible(f"the rollout is rolled back, but no further: {error}") from error
 
     def _number(self, endpoint: str) -> int:
         known = self._watched[endpoint].generation or self._home.journal.generations.get(endpoint)
