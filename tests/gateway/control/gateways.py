@@ -146,7 +146,10 @@ async def running(
             ended.set()
 
         ended = anyio.Event()
-        async with anyio.create_task_group() as tasks, httpx.AsyncClient(base_url=address, headers=headers) as http:
+        async with (
+            anyio.create_task_group() as tasks,
+            httpx.AsyncClient(base_url=address, headers=headers, timeout=30.0) as http,
+        ):
             scope = anyio.CancelScope()
 
             async def work() -> None:
