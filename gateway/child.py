@@ -69,11 +69,11 @@ def main(arguments: list[str]) -> int:
 
 def runtime_of(config: Config, run_dir: Path, state_dir: Path) -> Runtime:
     """The places of a gateway, as every one of its processes sees them."""
-    embedded = config.redis.url == "embedded"
+    external = config.redis.address()
     return Runtime(
         run_dir=run_dir,
         state_dir=state_dir,
-        redis_url=valkey.url_of(run_dir) if embedded else config.redis.url,
+        redis=external if external is not None else valkey.address_of(run_dir),
         redis_prefix=config.redis.prefix,
     )
 

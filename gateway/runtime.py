@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from routing.address import RedisAddress
+
 Ready: TypeAlias = Callable[[], None]
 """Tells the supervisor that a child can do its work."""
 
@@ -16,12 +18,12 @@ Ready: TypeAlias = Callable[[], None]
 class Runtime:
     """Places of one gateway. `run_dir` is short, since a unix socket's path is limited to about 107 bytes.
 
-    `redis_url` is what the children connect to: `unix:///…/valkey.sock` for the embedded server, else the operator's.
+    `redis` is what the children connect to: the embedded server's socket, or the operator's Redis.
     """
 
     run_dir: Path
     state_dir: Path
-    redis_url: str
+    redis: RedisAddress
     redis_prefix: str
 
     @property

@@ -20,7 +20,7 @@ from gateway.own import contained
 from gateway.runtime import Ready, Runtime
 from gateway.upstream.asking import Asker, Reply
 from gateway.upstream.errors import UpstreamFailure
-from routing.store import connect
+from routing.connecting import connect
 from shadow.errors import MirrorFailed
 from shadow.mirror import Mirror
 from shadow.signals.catalogue import ALSO
@@ -60,7 +60,7 @@ class MirrorUpstream:
 async def serve(config: Config, runtime: Runtime, *, ready: Ready, stop: anyio.Event) -> None:
     """Run the shadow worker until `stop`."""
     asker = Asker(config)
-    redis = connect(runtime.redis_url, timeout_seconds=WRITE_SECONDS)
+    redis = connect(runtime.redis, timeout_seconds=WRITE_SECONDS)
     mirror = Mirror(MirrorUpstream(asker), deadline_seconds=min(MIRROR_SECONDS, config.limits.first_byte_seconds))
     store = RedisCellStore(redis, runtime.redis_prefix)
     own = contained.load()

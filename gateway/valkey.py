@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from routing.address import RedisAddress
+
 _SETTINGS = """\
 port 0
 unixsocket {socket}
@@ -53,9 +55,9 @@ def socket_of(run_dir: Path) -> Path:
     return run_dir / "valkey.sock"
 
 
-def url_of(run_dir: Path) -> str:
+def address_of(run_dir: Path) -> RedisAddress:
     """What clients connect to."""
-    return f"unix://{socket_of(run_dir)}"
+    return RedisAddress(path=str(socket_of(run_dir)))
 
 
 def command(run_dir: Path, state_dir: Path) -> Sequence[str]:

@@ -23,7 +23,7 @@ from loadtest.streams import new_rollout
 from rollback.decision import Facts, decide
 from rollback.plan import Budget, Plan, Stage
 from rollback.rollout import Rollout
-from routing.store import connect
+from routing.connecting import connect
 from shadow.batching import Home, Pending
 from shadow.cells import Vote
 from shadow.store import RedisCellStore

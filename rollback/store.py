@@ -10,7 +10,6 @@ The in-memory twin is `store_memory`; both pass the same tests.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -24,7 +23,7 @@ from rollback.rollout import Rollout, from_json, to_json
 from routing.errors import MalformedState
 from routing.exposure import Generation
 from routing.keys import EndpointKeys, exposure_channel, leader_key
-from routing.store import bounded
+from routing.link import Argument, Link, Script, script
 
 WRITE_SECONDS: Final = 2.0
 """How long a transition may take: a synced write on a busy disk, with room; well below any lease."""
@@ -55,10 +54,10 @@ redis.call('PUBLISH', ARGV[9], ARGV[10])
 return -2
 """
 )
-_SHRINK: Final = "#!lua flags=allow-oom" + _COMMIT
-_WIDEN: Final = "#!lua" + _COMMIT
+_SHRINK: Final = script("#!lua flags=allow-oom" + _COMMIT)
+_WIDEN: Final = script("#!lua" + _COMMIT)
 
-_RENEW: Final = (
+_RENEW: Final = script(
     "#!lua"
     + _READ_REVISION
     + """
@@ -71,19 +70,19 @@ return -2
 """
 )
 
-_LEAD: Final = """#!lua flags=allow-oom
+_LEAD: Final = script("""#!lua flags=allow-oom
 local leader = redis.call('GET', KEYS[1])
 if leader and leader ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
-"""
+""")
 
-_RESIGN: Final = """#!lua flags=allow-oom
+_RESIGN: Final = script("""#!lua flags=allow-oom
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1
-"""
+""")
 
-_RESTORE: Final = """#!lua
+_RESTORE: Final = script("""#!lua
 local last = redis.call('LINDEX', KEYS[1], -1)
 if last then
   local ok, decoded = pcall(cjson.decode, last)
@@ -92,29 +91,29 @@ end
 redis.call('RPUSH', KEYS[1], ARGV[2])
 redis.call('PUBLISH', ARGV[3], ARGV[4])
 return 1
-"""
+""")
 
-_LOAD: Final = """#!lua flags=no-writes
+_LOAD: Final = script("""#!lua flags=no-writes
 return { redis.call('GET', KEYS[1]), redis.call('LINDEX', KEYS[2], -1), redis.call('TIME'), redis.call('GET', KEYS[3]) }
-"""
+""")
 
-_FREEZE: Final = """#!lua flags=allow-oom
+_FREEZE: Final = script("""#!lua flags=allow-oom
 redis.call('SET', KEYS[1], ARGV[1])
 if ARGV[2] ~= '' then redis.call('PEXPIREAT', KEYS[1], ARGV[2]) end
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], '*', 'entry', ARGV[3])
 return 1
-"""
+""")
 
-_UNFREEZE: Final = """#!lua flags=allow-oom
+_UNFREEZE: Final = script("""#!lua flags=allow-oom
 if redis.call('DEL', KEYS[1]) == 0 then return 0 end
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', 'entry', ARGV[1])
 return 1
-"""
+""")
 
 _DONE: Final = -2
 _FROZEN: Final = -3
 
-_Arguments: TypeAlias = Sequence[str | bytes | int]
+_Arguments: TypeAlias = Sequence[Argument]
 
 _generations = msgspec.json.Decoder(Generation)
 _freezes = msgspec.json.Decoder(Freeze)
@@ -157,10 +156,8 @@ class RolloutStore:
     every write.
     """
 
-    def __init__(
-        self, redis: "Redis", prefix: str, *, replicas: int = 0, timeout_seconds: float = WRITE_SECONDS
-    ) -> None:
-        self._redis = redis
+    def __init__(self, link: Link, prefix: str, *, replicas: int = 0, timeout_seconds: float = WRITE_SECONDS) -> None:
+        self._link = link
         self._prefix = prefix
         self._replicas = replicas
         self._timeout = timeout_seconds
@@ -171,9 +168,8 @@ class RolloutStore:
     async def load(self, endpoint: str) -> Loaded:
         """The endpoint's present state; raises `MalformedState` where it cannot be read."""
         keys = self._keys(endpoint)
-        names = [keys.rollout, keys.stable, keys.freeze]
-        document, stable, (seconds, micros), freeze = await bounded(
-            self._timeout, lambda: _eval(self._redis, _LOAD, names, ())
+        document, stable, (seconds, micros), freeze = await self._ask(
+            _LOAD, [keys.rollout, keys.stable, keys.freeze], ()
         )
         return Loaded(
             rollout=from_json(document) if document is not None else None,
@@ -204,15 +200,15 @@ class RolloutStore:
             int(change.widens),
         ]
 
-        async def write() -> tuple[int, int]:
-            async with self._redis.client() as connection:  # WAIT counts the writes of its own connection
-                outcome = int(await _eval(connection, _SHRINK if change.shrinks else _WIDEN, names, arguments))
+        async def write(redis: "Redis") -> tuple[int, int]:
+            async with redis.client() as connection:  # WAIT counts the writes of its own connection
+                outcome = int(await (_SHRINK if change.shrinks else _WIDEN).on(connection, names, arguments))
                 if outcome != _DONE or not self._replicas:
                     return outcome, 0
                 wait_ms = int(self._timeout * 500)
                 return outcome, int(await connection.wait(self._replicas, wait_ms))
 
-        outcome, replicas = await bounded(self._timeout, write)
+        outcome, replicas = await self._link.run(names[0], self._timeout, write, insist=change.shrinks)
         if outcome == _FROZEN:
             freeze = (await self.load(change.after.endpoint)).freeze
             raise Frozen(freeze.sentence(change.after.endpoint) if freeze else "frozen until now: try again")
@@ -239,7 +235,7 @@ class RolloutStore:
             to_json(rollout) if rewrite else b"",
         ]
         names = [keys.rollout, keys.rollouts, keys.grant]
-        outcome = await bounded(self._timeout, lambda: _eval(self._redis, _RENEW, names, arguments))
+        outcome = await self._ask(_RENEW, names, arguments)
         _check_fence(int(outcome), rollout.endpoint, rollout.revision)
 
     async def freeze(self, endpoint: str, freeze: Freeze, entry: AuditEntry) -> None:
@@ -248,24 +244,24 @@ class RolloutStore:
         until_ms: int | str = "" if freeze.until_at is None else int(freeze.until_at * 1000)
         arguments: _Arguments = [msgspec.json.encode(freeze), until_ms, audit.to_json(entry), AUDIT_LENGTH]
         names = [keys.freeze, keys.audit]
-        await bounded(self._timeout, lambda: _eval(self._redis, _FREEZE, names, arguments))
+        await self._ask(_FREEZE, names, arguments)
 
     async def unfreeze(self, endpoint: str, entry: AuditEntry) -> bool:
         """End a freeze; False where there was none."""
         keys = self._keys(endpoint)
         arguments: _Arguments = [audit.to_json(entry), AUDIT_LENGTH]
         names = [keys.freeze, keys.audit]
-        return bool(await bounded(self._timeout, lambda: _eval(self._redis, _UNFREEZE, names, arguments)))
+        return bool(await self._ask(_UNFREEZE, names, arguments))
 
     async def withdraw(self, endpoint: str) -> None:
         """Delete the lease, whatever the document says: for a rollback of a document that cannot be read."""
         keys = self._keys(endpoint)
 
-        async def write() -> None:
-            await self._redis.delete(keys.grant)
-            await self._redis.publish(exposure_channel(self._prefix), endpoint)
+        async def write(redis: "Redis") -> None:
+            await redis.delete(keys.grant)
+            await redis.publish(exposure_channel(self._prefix), endpoint)
 
-        await bounded(self._timeout, write)
+        await self._link.run(keys.grant, self._timeout, write, insist=True)
 
     async def restore(self, endpoint: str, generation: Generation) -> None:
         """Put a generation back that Redis has lost; changes nothing where Redis knows it, or a later one."""
@@ -276,29 +272,29 @@ class RolloutStore:
             endpoint,
         ]
         names = [self._keys(endpoint).stable]
-        await bounded(self._timeout, lambda: _eval(self._redis, _RESTORE, names, arguments))
+        await self._ask(_RESTORE, names, arguments)
 
     async def lead(self, holder: str, lease_ms: int) -> bool:
         """Become or stay the leader for `lease_ms`. False: another leads."""
         names = [leader_key(self._prefix)]
-        return bool(await bounded(self._timeout, lambda: _eval(self._redis, _LEAD, names, [holder, lease_ms])))
+        return bool(await self._ask(_LEAD, names, [holder, lease_ms]))
 
     async def resign(self, holder: str) -> None:
         """Let another lead at once."""
         names = [leader_key(self._prefix)]
-        await bounded(self._timeout, lambda: _eval(self._redis, _RESIGN, names, [holder]))
+        await self._ask(_RESIGN, names, [holder])
 
     async def evidence(self, rollout: Rollout) -> tuple[dict[str, int], dict[str, int]]:
         """The rollout's evidence cells, and its request counts."""
         keys = self._keys(rollout.endpoint)
 
-        async def ask() -> list[Any]:
-            async with self._redis.pipeline(transaction=False) as pipeline:
+        async def ask(redis: "Redis") -> list[Any]:
+            async with redis.pipeline(transaction=False) as pipeline:
                 pipeline.hgetall(keys.cells(rollout.epoch))
                 pipeline.hgetall(keys.counts(rollout.id))
                 return await pipeline.execute()
 
-        cells, counts = await bounded(self._timeout, ask)
+        cells, counts = await self._link.run(keys.rollout, self._timeout, ask)
         return _integers(cells), _integers(counts)
 
     async def counts(self, rollout: Rollout) -> dict[str, int]:
@@ -308,29 +304,30 @@ class RolloutStore:
     async def generations(self, endpoint: str) -> tuple[Generation, ...]:
         """All generations kept, oldest first; those that cannot be read are left out."""
         name = self._keys(endpoint).stable
-        stored: Any = await bounded(self._timeout, lambda: self._redis.lrange(name, 0, -1))
+        stored: Any = await self._link.run(name, self._timeout, lambda redis: redis.lrange(name, 0, -1))
         known = [_generation(item) for item in stored]
         return tuple(generation for generation in known if generation is not None)
 
     async def entries(self, endpoint: str, limit: int) -> tuple[AuditEntry, ...]:
         """The last `limit` audit entries, newest first; those that cannot be read are left out."""
         name = self._keys(endpoint).audit
-        stored: Any = await bounded(self._timeout, lambda: self._redis.xrevrange(name, count=limit))
+        stored: Any = await self._link.run(name, self._timeout, lambda redis: redis.xrevrange(name, count=limit))
         read = [_entry(bytes(stream_id).decode(), fields) for stream_id, fields in stored]
         return tuple(entry for entry in read if entry is not None)
 
     async def find(self, endpoints: Iterable[str], rollout_id: str) -> Rollout | None:
         """The rollout of that id on any of `endpoints`, ended ones too."""
         for endpoint in endpoints:
-            ask = partial(self._redis.hget, self._keys(endpoint).rollouts, rollout_id)
-            document: Any = await bounded(self._timeout, ask)
+            document: Any = await self._field(self._keys(endpoint).rollouts, rollout_id)
             if document is not None:
                 return from_json(document)
         return None
 
+    async def _field(self, name: str, field: str) -> Any:  # Any: bytes, or None
+        return await self._link.run(name, self._timeout, lambda redis: redis.hget(name, field))
 
-async def _eval(redis: "Redis", script: str, names: Sequence[str], arguments: _Arguments) -> Any:
-    return await redis.eval(script, len(names), *names, *arguments)
+    async def _ask(self, asked: Script, names: Sequence[str], arguments: _Arguments) -> Any:  # Any: as the script says
+        return await self._link.run(names[0], self._timeout, lambda redis: asked.on(redis, names, arguments))
 
 
 def _check_fence(outcome: int, endpoint: str, expected: int) -> None:

@@ -6,6 +6,12 @@ P  `exposure`    grants, generations, and the route a worker serves from
 P  `assignment`  which arm a key gets, and why
 P  `request`     the routing fields of a body, and the splice of its model
 P  `keys`        the names of everything kept in Redis
+P  `address`     where Redis is: one URL of five kinds
+P  `breaker`     when not to ask a server at all
 P  `errors`      the error tree of this package
-S  `store`       reads exposure from Redis, with bounded waits
+S  `link`        one process's way to Redis: bounded waits, no retries, a breaker
+S  `sentinel`    finds the server that the Sentinels call the master
+S  `cluster`     finds the node of a Cluster that has a key
+S  `connecting`  from an address to a link
+S  `store`       reads exposure from Redis
 """

@@ -3,7 +3,8 @@
 RoutingError
 ├── MalformedRequest   a request that names no model, or names it in a way that cannot be routed; the client's fault
 ├── MalformedState     a document in Redis that this version cannot read
-└── StoreUnavailable   Redis did not answer in time, or refused
+├── StoreUnavailable   Redis did not answer in time, or refused
+└── UnsupportedStore   an address that names no Redis, or none that can be used
 """
 
 
@@ -27,3 +28,7 @@ class MalformedState(RoutingError):
 
 class StoreUnavailable(RoutingError):
     """Redis did not answer within its deadline; leases run out by themselves."""
+
+
+class UnsupportedStore(RoutingError):
+    """The address names a kind of Redis that cannot be used, or cannot be read."""

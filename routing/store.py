@@ -7,23 +7,19 @@ nothing.
 Not here: what follows from an observation (`exposure.Route`), and writing state (`rollback.store`).
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any, Final, TypeVar
 
 import anyio
 import msgspec
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from routing.errors import RoutingError, StoreUnavailable
+from routing.connecting import READ_SECONDS
+from routing.errors import StoreUnavailable
 from routing.exposure import Generation, Grant, Observation
 from routing.keys import EndpointKeys, exposure_channel
-
-READ_SECONDS: Final = 0.2
-"""How long one question may take. Answers take well under a millisecond; a fifth of a second is a server in trouble."""
+from routing.link import Link, script
 
 BATCH_MARK_MS: Final = 3_600_000
 """How long a flushed batch is remembered: longer than any worker keeps one for another try."""
@@ -31,24 +27,23 @@ BATCH_MARK_MS: Final = 3_600_000
 RESUBSCRIBE_SECONDS: Final = 0.5
 """The pause before subscribing again after the connection was lost. Polling goes on meanwhile."""
 
-_ADD_COUNTS: Final = """#!lua
+SILENCE_SECONDS: Final = 30.0
+"""A subscription that heard nothing for so long asks whether the server is still there."""
+
+_ADD_COUNTS: Final = script("""#!lua
 if not redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[1]) then return 0 end
 for i = 2, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
 return 1
-"""
+""")
 
-_OBSERVE: Final = """#!lua flags=no-writes
+_OBSERVE: Final = script("""#!lua flags=no-writes
 return {
   redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]), redis.call('PTTL', KEYS[2]), redis.call('LINDEX', KEYS[3], -1)
 }
-"""
+""")
 """A script rather than MULTI: a full Redis 7.0 refuses even reads within MULTI, and would hide a rollback."""
 
 _T = TypeVar("_T")
-
-
-class UnsupportedStore(RoutingError):
-    """The address names a kind of Redis that this version cannot use, or cannot be read."""
 
 
 class _Fence(msgspec.Struct):
@@ -60,44 +55,6 @@ class _Fence(msgspec.Struct):
 _grants = msgspec.json.Decoder(Grant)
 _generations = msgspec.json.Decoder(Generation)
 _fences = msgspec.json.Decoder(_Fence)
-
-
-def connect(url: str, *, timeout_seconds: float = READ_SECONDS) -> "Redis":
-    """A client for `unix://`, `redis://` or `rediss://` that waits `timeout_seconds` at most and never retries.
-
-    It connects on first use. Raises `UnsupportedStore` for other schemes.
-    """
-    scheme = url.partition("://")[0]
-    if scheme not in ("unix", "redis", "rediss"):
-        raise UnsupportedStore(f"redis.url starts with {scheme!r}; this version takes unix://, redis:// and rediss://")
-    try:
-        return Redis.from_url(
-            url,
-            socket_timeout=timeout_seconds,
-            socket_connect_timeout=timeout_seconds,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-            max_connections=32,
-        )
-    except ValueError as error:
-        raise UnsupportedStore(f"redis.url cannot be read: {error}") from error
-
-
-@contextmanager
-def unavailable_as_error() -> Iterator[None]:
-    """Turns whatever the client, the server or the network raises into `StoreUnavailable`."""
-    try:
-        yield
-    except TimeoutError as error:
-        raise StoreUnavailable("Redis did not answer in time") from error
-    except (RedisError, OSError) as error:
-        raise StoreUnavailable(f"Redis: {error}" if str(error) else f"Redis: {type(error).__name__}") from error
-
-
-async def bounded(seconds: float, call: Callable[[], Awaitable[_T]]) -> _T:
-    """The call's result within `seconds`, connecting included; else `StoreUnavailable`."""
-    with unavailable_as_error(), anyio.fail_after(seconds):
-        return await call()
 
 
 def read_observation(
@@ -129,8 +86,8 @@ def _decoded(decoder: "msgspec.json.Decoder[_T]", data: bytes | None) -> _T | No
 class ExposureStore:
     """One gateway process's view of exposure, and its way to count requests."""
 
-    def __init__(self, redis: "Redis", prefix: str, *, timeout_seconds: float = READ_SECONDS) -> None:
-        self._redis = redis
+    def __init__(self, link: Link, prefix: str, *, timeout_seconds: float = READ_SECONDS) -> None:
+        self._link = link
         self._prefix = prefix
         self._timeout = timeout_seconds
 
@@ -138,22 +95,17 @@ class ExposureStore:
         """The endpoint as Redis has it now; the lease is reckoned from before asking. Raises `StoreUnavailable`."""
         keys = EndpointKeys(self._prefix, endpoint)
         asked_at = clock()
-        answer: Any = await bounded(
-            self._timeout, lambda: self._redis.eval(_OBSERVE, 3, keys.rollout, keys.grant, keys.stable)
-        )
+        names = [keys.rollout, keys.grant, keys.stable]
+        answer: Any = await self._link.run(keys.rollout, self._timeout, lambda redis: _OBSERVE.on(redis, names, ()))
         document, grant, lease_ms, stable = answer
         return read_observation(document, grant, lease_ms, stable, asked_at)
 
     async def add_counts(self, endpoint: str, rollout_id: str, batch_id: str, counts: Mapping[str, int]) -> None:
         """Add `counts` to the rollout's; the same `batch_id` again adds nothing. Raises `StoreUnavailable`."""
         keys = EndpointKeys(self._prefix, endpoint)
-        flat = [str(part) for pair in counts.items() for part in pair]
-        await bounded(
-            self._timeout,
-            lambda: self._redis.eval(
-                _ADD_COUNTS, 2, keys.counts(rollout_id), keys.batch(batch_id), str(BATCH_MARK_MS), *flat
-            ),
-        )
+        names = [keys.counts(rollout_id), keys.batch(batch_id)]
+        arguments = [BATCH_MARK_MS, *(part for pair in counts.items() for part in pair)]
+        await self._link.run(names[0], self._timeout, lambda redis: _ADD_COUNTS.on(redis, names, arguments))
 
     async def follow(
         self,
@@ -192,16 +144,21 @@ class ExposureStore:
         return True, ""
 
     async def _listen(self, watch: "_Watch") -> None:
+        channel = exposure_channel(self._prefix)
         while True:
             try:
-                async with aclosing(self._redis.pubsub(ignore_subscribe_messages=True)) as subscription:
-                    await subscription.subscribe(exposure_channel(self._prefix))
+                redis = await self._link.server(channel)
+                async with aclosing(redis.pubsub(ignore_subscribe_messages=True)) as subscription:
+                    await subscription.subscribe(channel)
                     watch.tell(None)
                     while True:
-                        message = await subscription.get_message(timeout=30.0)
-                        if message is not None:
+                        message = await subscription.get_message(timeout=SILENCE_SECONDS)
+                        if message is None:
+                            await subscription.ping()  # a connection that is gone without a word is found out
+                        else:
                             watch.tell(bytes(message["data"]).decode(errors="replace"))
             except (RedisError, OSError, TimeoutError):
+                self._link.doubt()
                 await anyio.sleep(RESUBSCRIBE_SECONDS)
 
 

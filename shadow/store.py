@@ -16,11 +16,10 @@ from collections import Counter, defaultdict
 from typing import Final, Protocol
 
 import msgspec
-from redis.asyncio import Redis
 
 from routing.errors import StoreUnavailable
 from routing.keys import EndpointKeys
-from routing.store import bounded
+from routing.link import Link, script
 from shadow.batching import Batch
 from shadow.errors import FlushFailed
 
@@ -34,7 +33,7 @@ KEEP_SECONDS: Final = 30 * 86_400
 """Evidence that nobody has added to for a month goes."""
 LOST_VOTES_FULL: Final = "lost.votes_full"
 
-_ADD_BATCH: Final = """#!lua
+_ADD_BATCH: Final = script("""#!lua
 if not redis.call('SET', KEYS[4], '1', 'NX', 'PX', ARGV[1]) then return 0 end
 local members, ends, cells, sums, counts = unpack(cmsgpack.unpack(ARGV[4]))
 local room, excluded, new = tonumber(ARGV[2]) - redis.call('SCARD', KEYS[2]), 0, {}
@@ -58,7 +57,7 @@ if excluded > 0 then redis.call('HINCRBY', KEYS[3], 'lost.votes_full', excluded)
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
 return 1
-"""
+""")
 
 
 class CellStore(Protocol):
@@ -71,10 +70,10 @@ class CellStore(Protocol):
 class RedisCellStore:
     """Evidence in Redis."""
 
-    def __init__(self, redis: "Redis", prefix: str, *, max_voters: int = MAX_VOTERS) -> None:
+    def __init__(self, link: Link, prefix: str, *, max_voters: int = MAX_VOTERS) -> None:
+        self._link = link
         self._prefix = prefix
         self._max_voters = max_voters
-        self._add_batch = redis.register_script(_ADD_BATCH)
 
     async def flush(self, batch: Batch) -> bool:
         """Add the batch, once; False where it was there already. Raises `FlushFailed`."""
@@ -83,7 +82,9 @@ class RedisCellStore:
         names = [keys.cells(epoch), keys.votes(epoch), keys.counts(batch.home.rollout), keys.batch(batch.id)]
         values: list[int | bytes] = [MARK_MS, self._max_voters, KEEP_SECONDS, *_payload(batch)]
         try:
-            return bool(await bounded(WRITE_SECONDS, lambda: self._add_batch(keys=names, args=values)))
+            return bool(
+                await self._link.run(names[0], WRITE_SECONDS, lambda redis: _ADD_BATCH.on(redis, names, values))
+            )
         except StoreUnavailable as error:
             raise FlushFailed(str(error)) from error
 

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSc
 
 from gateway.config.errors import Unusable
 from gateway.config.fields import PLACEHOLDER
+from routing.address import SHAPES, parse
+from routing.errors import UnsupportedStore
 
 _PORT_LIMIT: Final = 65_535
 
@@ -106,14 +108,17 @@ HealthPath: TypeAlias = Annotated[str, AfterValidator(_health_path)]
 """What a model server is asked to learn whether it is well: `/health`."""
 
 
+EMBEDDED: Final = "embedded"
+
+
 def _redis_url(text: str) -> str:
-    if text == "embedded" or text.startswith(("redis://", "rediss://", "unix://")):
-        return text
-    if text.startswith(("redis+sentinel://", "redis+cluster://")):
-        raise Unusable(
-            "Sentinel and Cluster are not supported by this version yet", "use embedded, redis:// or rediss://"
-        )
-    raise Unusable("not a Redis address", "write embedded, or a URL that begins with redis:// or rediss://")
+    if text != EMBEDDED:
+        try:
+            parse(text)
+        except UnsupportedStore as error:
+            what, _, fix = str(error).partition("; ")
+            raise Unusable(what, fix or f"write embedded, or {SHAPES}") from error
+    return text
 
 
 RedisUrl: TypeAlias = Annotated[str, AfterValidator(_redis_url)]

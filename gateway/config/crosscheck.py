@@ -15,6 +15,7 @@ from gateway.config.variants import FIXED_BY_GATEWAY
 from gateway.keys import Role
 from gateway.own import installed
 from rollback.plan import BudgetClass
+from routing.address import Kind
 
 Finding: TypeAlias = tuple[Path, str, str]
 
@@ -22,6 +23,7 @@ Finding: TypeAlias = tuple[Path, str, str]
 def findings(config: Config) -> Iterator[Finding]:
     """Everything that cannot work, whichever section is to blame."""
     yield from _listeners(config)
+    yield from _redis(config)
     yield from _models(config)
     yield from _endpoints(config)
     for name, plan in config.plans.items():
@@ -58,6 +60,18 @@ def _listeners(config: Config) -> Iterator[Finding]:
             yield ("listen", plane), message, "add keys (`driftgate key create`), or listen on 127.0.0.1"
     if config.listen.data == config.listen.admin and config.listen.data.port:
         yield ("listen", "admin"), "both planes cannot share one address", "give the admin plane another port"
+
+
+def _redis(config: Config) -> Iterator[Finding]:
+    redis = config.redis
+    address = redis.address()
+    if address is None and redis.replicas:
+        yield ("redis", "replicas"), "the embedded server has no replicas", "leave it away: every write is synced there"
+    if redis.ca_file is not None and not (address is not None and address.tls):
+        yield ("redis", "ca_file"), "means nothing without TLS", "write rediss:// in the url"
+    if (redis.sentinel_username or redis.sentinel_password) and not (address and address.kind is Kind.SENTINEL):
+        option = "sentinel_password" if redis.sentinel_password else "sentinel_username"
+        yield ("redis", option), "means nothing without Sentinels", "put the server's own credentials into the url"
 
 
 def _models(config: Config) -> Iterator[Finding]:

@@ -111,6 +111,9 @@ def _fill(read: Document, env: Mapping[str, str], here: Path) -> None:
     for model in models.values() if isinstance(models, dict) else ():
         if isinstance(model, dict) and isinstance(model.get("ca_file"), str):
             model["ca_file"] = str(here / Path(str(model["ca_file"])).expanduser())
+    redis = read.data.get("redis")
+    if isinstance(redis, dict) and isinstance(redis.get("ca_file"), str):
+        redis["ca_file"] = str(here / Path(str(redis["ca_file"])).expanduser())
 
 
 def _replace(data: document.Plain, path: document.Path, value: str) -> None:

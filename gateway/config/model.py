@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue
 
-from gateway.config.addresses import Address, AddressField, BaseUrls, HealthPath, RedisUrl, WebhookUrl
+from gateway.config.addresses import EMBEDDED, Address, AddressField, BaseUrls, HealthPath, RedisUrl, WebhookUrl
 from gateway.config.fields import (
     HASH_PATTERN,
     PLACEHOLDER,
@@ -34,6 +34,7 @@ from gateway.config.plans import PlanSpec, Section
 from gateway.keys import Role
 from rollback.errors import InvalidPlan
 from rollback.plan import OnDeadline, Plan
+from routing.address import RedisAddress, parse
 
 DEFAULT_PLAN: Final = "default"
 MIB: Final = 1 << 20
@@ -51,9 +52,31 @@ class Listen(Section):
 class Redis(Section):
     """Where runtime state lives. `replicas`: how many must confirm before a rollback counts as durable."""
 
-    url: RedisUrl = Field(default="embedded", repr=False, description="embedded, redis://…, rediss://… or unix://…")
+    url: RedisUrl = Field(
+        default=EMBEDDED,
+        repr=False,
+        description="embedded, redis://…, redis+sentinel://…, redis+cluster://… (rediss: with TLS) or unix://…",
+    )
     prefix: str = Field(default="dg", pattern=r"^[A-Za-z0-9._-]{1,32}$", description="first part of every key's name")
     replicas: int = Field(default=0, ge=0, description="replicas that a rollback waits for (external Redis only)")
+    ca_file: Path | None = Field(
+        default=None, description="PEM file of the authority that signed the servers' certificates (rediss only)"
+    )
+    sentinel_username: str | None = Field(default=None, description="for the Sentinels, where they want one")
+    sentinel_password: str | None = Field(
+        default=None, repr=False, description="for the Sentinels, where they want one; the servers' stands in the url"
+    )
+
+    def address(self) -> RedisAddress | None:
+        """The operator's Redis; None for the embedded server."""
+        if self.url == EMBEDDED:
+            return None
+        return parse(
+            self.url,
+            ca_file=None if self.ca_file is None else str(self.ca_file),
+            sentinel_username=self.sentinel_username,
+            sentinel_password=self.sentinel_password,
+        )
 
 
 class Price(Section):
@@ -138,7 +161,8 @@ class Endpoint(Section):
     shadow: ShadowSpec = Field(default=ShadowSpec(), description="how much is mirrored")
     present_model_as: Literal["upstream", "endpoint"] = Field(
         default="upstream",
-        description="the answer's model: as the upstream said it, or the endpoint's name (compression is then not asked for)",
+        description="the answer's model: as the upstream said it, or the endpoint's name "
+        "(compression is then not asked for)",
     )
 
 

@@ -37,7 +37,7 @@ from rollback.controller import TICK_SECONDS, Controller
 from rollback.journal import Journal
 from rollback.store import WRITE_SECONDS, RolloutStore
 from rollback.watching import Watched
-from routing.store import connect
+from routing.connecting import connect
 from shadow.signals.catalogue import VERSIONS
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class _Means:
 
 async def serve(config: Config, runtime: Runtime, *, listener: socket.socket, ready: Ready, stop: anyio.Event) -> None:
     """Run the control process on `listener` until `stop` is set. `ready` is called once the admin plane answers."""
-    redis = connect(runtime.redis_url, timeout_seconds=WRITE_SECONDS)
+    redis = connect(runtime.redis, timeout_seconds=WRITE_SECONDS)
     asker = Asker(config)
     journal = await anyio.to_thread.run_sync(Journal, runtime.journal)
     if journal.state.damaged:

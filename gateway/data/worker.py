@@ -32,8 +32,9 @@ from gateway.runtime import Ready, Runtime
 from gateway.upstream.asking import Asker
 from rollback.errors import JournalFailed
 from rollback.journal import JournalState, read_journal
+from routing.connecting import connect
 from routing.exposure import Observation
-from routing.store import ExposureStore, connect
+from routing.store import ExposureStore
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class _Worker:
         self.counts = Counts()
         self.tally = Tally()
         self.handover = HandOver(runtime.shadow_socket)
-        self.redis = connect(runtime.redis_url)
+        self.redis = connect(runtime.redis)
         self.store = ExposureStore(self.redis, runtime.redis_prefix)
         self.control = ControlClient(
             runtime.control_socket,

@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from time import time  # noqa: TID251  # this machine's clock is what is looked at
 from typing import Any, Final, TypeAlias
 
-from redis.asyncio import Redis
-
 from gateway import valkey
 from gateway.config.model import Config
 from gateway.doctor.finding import Finding, fail, ok, skip, warn
 from gateway.supervisor.places import Holder
 from rollback.journal import JournalState
 from rollback.store import Loaded, RolloutStore
+from routing.address import RedisAddress
+from routing.connecting import connect
 from routing.errors import MalformedState, StoreUnavailable
-from routing.store import UnsupportedStore, bounded, connect
+from routing.keys import leader_key
+from routing.link import Link
 
 ASK_SECONDS: Final = 3.0
 OLDEST_MAJOR: Final = 7
@@ -38,11 +39,12 @@ class Kept:
 
 async def redis(config: Config, holder: Holder | None, journal: JournalState) -> Iterable[Finding]:
     """Everything about the server, and about what it keeps."""
-    if config.redis.url != "embedded":
-        return await _asked(config, config.redis.url, journal)
+    external = config.redis.address()
+    if external is not None:
+        return await _asked(config, external, journal)
     if holder is None or holder.run_dir is None:
         return [_binary(), skip("state", "the embedded server runs with the gateway; start it to look inside")]
-    return await _asked(config, valkey.url_of(holder.run_dir), journal)
+    return await _asked(config, valkey.address_of(holder.run_dir), journal)
 
 
 def _binary() -> Finding:
@@ -53,25 +55,22 @@ def _binary() -> Finding:
         return fail("redis", text, fix)
 
 
-async def _asked(config: Config, url: str, journal: JournalState) -> list[Finding]:
+async def _asked(config: Config, address: RedisAddress, journal: JournalState) -> list[Finding]:
+    link, key = connect(address, timeout_seconds=ASK_SECONDS), leader_key(config.redis.prefix)
     try:
-        client = connect(url, timeout_seconds=ASK_SECONDS)
-    except UnsupportedStore as error:
-        return [fail("redis", str(error), "correct redis.url")]
-    try:
-        info: Info = await bounded(ASK_SECONDS, client.info)
-        seconds, micros = await bounded(ASK_SECONDS, client.time)
+        info: Info = await link.run(key, ASK_SECONDS, lambda client: client.info())
+        seconds, micros = await link.run(key, ASK_SECONDS, lambda client: client.time())
         skew = time() - (int(seconds) + int(micros) / 1e6)
-        kept = await _kept(config, client)
+        kept = await _kept(config, link)
     except StoreUnavailable as error:
         return [fail("redis", str(error), "start it, or correct redis.url; until then stable serves everything")]
     finally:
-        await client.aclose()
+        await link.aclose()
     return [*_server(config, info), _clock(skew), *_state(config, kept, journal)]
 
 
-async def _kept(config: Config, client: "Redis") -> Kept:
-    store, kept = RolloutStore(client, config.redis.prefix, timeout_seconds=ASK_SECONDS), Kept()
+async def _kept(config: Config, link: Link) -> Kept:
+    store, kept = RolloutStore(link, config.redis.prefix, timeout_seconds=ASK_SECONDS), Kept()
     for name in config.endpoints:
         try:
             kept.loaded[name] = await store.load(name)

@@ -20,8 +20,6 @@ from typing import Final
 
 import anyio
 import anyio.abc
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from gateway import lifeline, valkey
 from gateway.child import runtime_of
@@ -32,6 +30,8 @@ from gateway.supervisor import listeners
 from gateway.supervisor.errors import BadPlace, ChildFailed, NotHere, SupervisorError
 from gateway.supervisor.keeper import ChildSpec, Keeper
 from gateway.supervisor.places import locked_state_dir, runtime_dir
+from routing.connecting import connect
+from routing.errors import StoreUnavailable
 
 AFTER_DRAIN_SECONDS: Final = 5.0
 """What a data worker may take beyond its drain, and the others at all, before they are killed."""
@@ -166,13 +166,13 @@ class Supervisor:
         return ChildSpec("valkey", command, (lock,), self._valkey_answers, LOADING_SECONDS)
 
     async def _valkey_answers(self) -> bool:
-        client = Redis.from_url(self._runtime.redis_url, socket_timeout=PROBE_SECONDS, retry=None)
+        link = connect(self._runtime.redis, timeout_seconds=PROBE_SECONDS)
         try:
-            return bool(await client.ping())
-        except RedisError:
+            return bool(await link.run("", PROBE_SECONDS, lambda redis: redis.ping()))
+        except StoreUnavailable:
             return False
         finally:
-            await client.aclose()
+            await link.aclose()
 
 
 async def _first_of(*waits: Callable[[], Awaitable[object]]) -> None:

@@ -21,6 +21,7 @@ from gateway.config.load import load_text
 from gateway.data import worker
 from gateway.runtime import Runtime
 from rollback.journal import GenerationNoted, Journal, RolledBackNoted
+from routing.address import parse
 from routing.exposure import Generation, Grant
 from routing.keys import EndpointKeys, exposure_channel
 from tests.gateway.model_server import ModelServer, hangs, model_server, says
@@ -113,7 +114,7 @@ limits: {{drain: {drain}}}
         {},
     )
     with tempfile.TemporaryDirectory(prefix="dg") as directory:
-        runtime = Runtime(Path(directory), state_dir or Path(directory), redis_url, "dg")
+        runtime = Runtime(Path(directory), state_dir or Path(directory), parse(redis_url), "dg")
         present = RouteUpdate(0, "chat", None, None, 0, 0, monotonic())
         control = ControlServer(runtime.control_socket, state=lambda: [present], lease_seconds=lambda: 10.0)
         listener = socket.socket()

@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from gateway.config.load import load_text
 from gateway.runtime import Runtime
 from gateway.shadowing import serve
+from routing.address import parse
 from routing.keys import EndpointKeys
-from routing.store import connect
 from shadow.exchange import Exchange, encode
 from tests.gateway.model_server import ModelServer, Script, free_port, model_server, says
 from tests.redis_server import RedisServer, binary_of
@@ -65,7 +65,7 @@ async def shadow_role(script: Script, *, candidate_port: int | None = None) -> A
         run_dir = Path(directory)
         valkey = RedisServer(binary_of("valkey"), run_dir)
         valkey.start()
-        runtime = Runtime(run_dir, run_dir, valkey.url, "dg")
+        runtime = Runtime(run_dir, run_dir, parse(valkey.url), "dg")
         async with model_server(script) as candidate:
             base = f"http://127.0.0.1:{candidate_port or candidate.port}/v1"
             config = load_text(
@@ -79,7 +79,7 @@ endpoints:
                 "test.yaml",
                 {},
             )
-            redis = connect(valkey.url, timeout_seconds=2.0)
+            redis = Redis.from_url(valkey.url, socket_timeout=2.0)
             try:
                 async with anyio.create_task_group() as tasks:
                     ready, stop = anyio.Event(), anyio.Event()

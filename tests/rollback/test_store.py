@@ -13,8 +13,9 @@ from rollback.freeze import Freeze
 from rollback.rollout import Holding, Phase, Rollout
 from rollback.store import RolloutStore, Transition
 from rollback.store_memory import MemoryRolloutStore
+from routing.connecting import connect
 from routing.exposure import Generation, Observation
-from routing.store import ExposureStore, connect
+from routing.store import ExposureStore
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio

@@ -10,11 +10,13 @@ from rollback.audit import entry_of
 from rollback.errors import Frozen
 from rollback.rollout import Phase, Rollout
 from rollback.store import RolloutStore, Transition
+from routing.breaker import TRIPS_AFTER
 from routing.bucketing import WEIGHT_SCALE
+from routing.connecting import connect
 from routing.errors import MalformedState, StoreUnavailable
 from routing.exposure import Observation
 from routing.keys import EndpointKeys
-from routing.store import ExposureStore, UnsupportedStore, connect, read_observation
+from routing.store import ExposureStore, read_observation
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio
@@ -147,6 +149,36 @@ async def test_a_frozen_server_costs_a_bounded_wait(own_redis: RedisServer) -> N
     await redis.aclose()
 
 
+async def test_a_server_in_trouble_is_not_waited_for_by_everybody(own_redis: RedisServer) -> None:
+    """After failures in a row a question fails at once, until it is asked again; a rollback asks in any case."""
+    link = connect(own_redis.url)
+    exposure, store = ExposureStore(link, "dg"), RolloutStore(link, "dg", timeout_seconds=0.2)
+    own_redis.freeze()
+    try:
+        for _ in range(TRIPS_AFTER):
+            with pytest.raises(StoreUnavailable, match="did not answer in time"):
+                await exposure.observe("chat", anyio.current_time)
+        with pytest.raises(StoreUnavailable, match="not asked again so soon"):
+            await exposure.observe("chat", anyio.current_time)
+    finally:
+        own_redis.thaw()
+    await store.withdraw("chat")
+    await exposure.observe("chat", anyio.current_time)
+    await link.aclose()
+
+
+async def test_a_server_that_refuses_is_asked_again_at_once(
+    store: RolloutStore, redis_server: RedisServer, a_rollout: MakeRollout
+) -> None:
+    """A full server answers: nobody is kept from asking it something else."""
+    with redis_server.client() as client:
+        client.config_set("maxmemory", "1")
+    for _ in range(TRIPS_AFTER + 1):
+        with pytest.raises(StoreUnavailable, match="memory"):
+            await store.commit(transition(None, a_rollout()))
+    assert (await store.load("chat")).rollout is None
+
+
 async def test_following_survives_a_restart_and_says_so_once(own_redis: RedisServer, a_rollout: MakeRollout) -> None:
     """Observations come by publication; an outage is reported when it begins and when it ends."""
     redis = connect(own_redis.url)
@@ -189,13 +221,6 @@ async def test_a_publication_is_followed_long_before_the_poll(
             await _until(lambda: seen["chat"].grant is not None)
         tasks.cancel_scope.cancel()
     await redis.aclose()
-
-
-@pytest.mark.parametrize("url", ["redis+sentinel://a/b", "redis+cluster://a", "http://a", "embedded"])
-def test_other_kinds_of_redis_are_refused_by_name(url: str) -> None:
-    """The message names what this version takes."""
-    with pytest.raises(UnsupportedStore, match="unix://, redis:// and rediss://"):
-        connect(url)
 
 
 @pytest.mark.parametrize("grant", [b"", b"{", b"[]", b'{"rollout": 1}', b"\xff", b'{"weight_bps": 20000}'])

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
+from routing.connecting import connect
 from routing.keys import EndpointKeys
-from routing.store import connect
 from shadow.batching import Batch, Home
 from shadow.cells import Vote
 from shadow.errors import FlushFailed
@@ -93,14 +93,16 @@ async def subject(
     if request.param == "memory":
         yield _memory()
         return
-    redis = connect(servers(request.param).url, timeout_seconds=2.0)
+    url = servers(request.param).url
+    redis, link = Redis.from_url(url, socket_timeout=2.0), connect(url, timeout_seconds=2.0)
     await redis.flushall()
     yield Subject(
-        RedisCellStore(redis, "dg", max_voters=5),
+        RedisCellStore(link, "dg", max_voters=5),
         lambda epoch: _hash(redis, KEYS.cells(epoch)),
         lambda: _hash(redis, KEYS.counts("chat-1")),
         redis.flushall,
     )
+    await link.aclose()
     await redis.aclose()
 
 
@@ -174,10 +176,10 @@ async def test_what_is_counted_is_the_first_vote_of_each_key_in_the_first_write_
 
 async def test_a_store_that_is_away_says_so_in_time() -> None:
     """Within the write's deadline, as the error that the worker keeps the batch for."""
-    redis = connect("unix:///nowhere/valkey.sock", timeout_seconds=0.2)
+    link = connect("unix:///nowhere/valkey.sock", timeout_seconds=0.2)
     with anyio.fail_after(3), pytest.raises(FlushFailed):
-        await RedisCellStore(redis, "dg").flush(batch(1, vote("p:a")))
-    await redis.aclose()
+        await RedisCellStore(link, "dg").flush(batch(1, vote("p:a")))
+    await link.aclose()
     memory = MemoryCellStore()
     memory.available = False
     with pytest.raises(FlushFailed):
@@ -187,9 +189,10 @@ async def test_a_store_that_is_away_says_so_in_time() -> None:
 async def test_evidence_that_nobody_adds_to_ends(servers: Callable[[str], RedisServer]) -> None:
     """A late write to an old epoch leaves nothing behind for ever."""
     server = servers("valkey")
-    redis = connect(server.url, timeout_seconds=2.0)
+    redis, link = Redis.from_url(server.url, socket_timeout=2.0), connect(server.url, timeout_seconds=2.0)
     await redis.flushall()
-    await RedisCellStore(redis, "dg").flush(batch(1, vote("p:a"), shed=1))
+    await RedisCellStore(link, "dg").flush(batch(1, vote("p:a"), shed=1))
     for name in (KEYS.cells(3), KEYS.votes(3), KEYS.batch("w:1")):
         assert 0 < await redis.ttl(name) <= 30 * 86_400
+    await link.aclose()
     await redis.aclose()

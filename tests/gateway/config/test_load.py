@@ -101,7 +101,7 @@ def test_an_unset_variable_stops_serving_but_not_checking() -> None:
             "f.yaml:3:20: limits.max_body: 10 has no unit: write it with its unit, such as 10MiB",
         ),
         ("limits: {max_body_bytes: 10}", "limits.max_body_bytes: unknown key: did you mean max_body?"),
-        ("redis: {url: redis+sentinel://h}", "Sentinel and Cluster are not supported by this version yet"),
+        ("redis: {url: redis+sentinel://h}", "redis.url: a Sentinel address ends in the name that the Sentinels watch"),
         ("redis:", "f.yaml:3:7: redis: has no value"),
         ("keys: {name: x}", "f.yaml:3:7: keys: not a list"),
         ("keys: [{name: x, role: boss, hash: …}]", "f.yaml:3:24: keys[0].role: not one of the known values"),

@@ -18,6 +18,7 @@ from gateway.config.load import load_text
 from gateway.config.model import Config
 from gateway.control import main
 from gateway.runtime import Runtime
+from routing.address import parse
 from routing.exposure import Generation, Route
 from tests.redis_server import RedisServer, binary_of
 
@@ -136,7 +137,7 @@ async def running(
     ready, stop, worker = anyio.Event(), anyio.Event(), Worker()
     headers = {"authorization": f"Bearer {key}"} if key else {}
     with tempfile.TemporaryDirectory(prefix="dg") as run_dir, listener:
-        runtime = Runtime(Path(run_dir), directory, redis.url, "dg")
+        runtime = Runtime(Path(run_dir), directory, parse(redis.url), "dg")
         client = ControlClient(
             runtime.control_socket, role="data", index=0, on_message=worker.hear, counters=worker.counters
         )
