@@ -4,7 +4,8 @@ S  `main`      the entry point, and the one place where an error becomes a sente
 S  `local`     `init`, `check`, `key create`: files and keys, no gateway needed
 S  `examining` `doctor`
 S  `serving`   `serve` and `demo`
-S  `rollouts`  `start`, `pause`, `resume`, `promote`, `rollback`
+S  `rollouts`  `start`, `retry`, `pause`, `resume`, `promote`, `approve`, `rollback`
+S  `freezing`  `freeze`, `unfreeze`
 S  `applying`  `apply`: rollouts as files
 S  `looking`   `status`, `list`, `history`, `explain`
 S  `planning`  `plan`: what a rollout would take

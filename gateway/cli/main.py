@@ -12,7 +12,7 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
-from gateway.cli import applying, examining, local, looking, planning, printing, replaying, rollouts, serving
+from gateway.cli import applying, examining, freezing, local, looking, planning, printing, replaying, rollouts, serving
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.version import __version__
 
@@ -35,6 +35,7 @@ app.command()(local.check)
 app.command()(examining.doctor)
 app.command()(rollouts.start)
 app.command()(applying.apply)
+app.command()(rollouts.retry)
 app.command()(looking.status)
 app.command(hidden=True)(looking.get)
 app.command("list")(looking.list_)
@@ -45,8 +46,11 @@ app.command()(replaying.replay)
 app.command()(rollouts.pause)
 app.command()(rollouts.resume)
 app.command()(rollouts.promote)
+app.command()(rollouts.approve)
 app.command()(rollouts.rollback)
 app.command("abort", hidden=True)(rollouts.rollback)
+app.command()(freezing.freeze)
+app.command()(freezing.unfreeze)
 keys.command("create")(local.create_key)
 app.add_typer(keys, name="key")
 

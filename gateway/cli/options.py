@@ -15,7 +15,7 @@ COMPLETE_SECONDS: Final = 1.0
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def _endpoints(incomplete: str) -> list[str]:
+def offered_endpoints(incomplete: str) -> list[str]:
     """Names for the shell to offer; none where no gateway answers at once."""
     from gateway.cli.client import AdminClient  # noqa: PLC0415  # only a shell that completes asks
     from gateway.cli.errors import CommandFailed  # noqa: PLC0415
@@ -30,7 +30,7 @@ def _endpoints(incomplete: str) -> list[str]:
 
 
 Endpoint: TypeAlias = Annotated[
-    str, typer.Argument(help="The endpoint's name.", show_default=False, autocompletion=_endpoints)
+    str, typer.Argument(help="The endpoint's name.", show_default=False, autocompletion=offered_endpoints)
 ]
 Servers: TypeAlias = Annotated[
     list[str],

@@ -1,4 +1,4 @@
-"""Commands that change a rollout: `start`, `pause`, `resume`, `promote`, `rollback`."""
+"""Commands that change a rollout: `start`, `retry`, `pause`, `resume`, `promote`, `approve`, `rollback`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
@@ -37,6 +37,20 @@ def start(
     _show(endpoint, answer, as_json=as_json)
 
 
+def retry(
+    endpoint: Endpoint,
+    servers: Servers = LOCAL_ADMINS,
+    *,
+    candidate: Annotated[str, typer.Option("--candidate", help="Another model; default: the same once more.")] = "",
+    plan: Annotated[str, typer.Option("--plan", help="A plan by name; default: the last rollout's.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="What has changed; needed for the same model.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Start again after a rollback: a changed candidate, or the same one for a reason."""
+    body: dict[str, object] = {"candidate": candidate, "plan": plan, "reason": reason}
+    _command(servers, endpoint, "retry", body, as_json=as_json)
+
+
 def pause(endpoint: Endpoint, servers: Servers = LOCAL_ADMINS, *, reason: Reason = "", as_json: Json = False) -> None:
     """Stop widening; the weight stays. Harm still rolls back."""
     _command(servers, endpoint, "pause", {"reason": reason}, as_json=as_json)
@@ -63,6 +77,11 @@ def promote(
         fix = "add --reason TEXT; it is kept in the audit record"
         raise CommandFailed("promote --full goes past all evidence and needs a reason", fix, ExitCode.USAGE)
     _command(servers, endpoint, "promote", {"full": full, "step": not full, "reason": reason}, as_json=as_json)
+
+
+def approve(endpoint: Endpoint, servers: Servers = LOCAL_ADMINS, *, reason: Reason = "", as_json: Json = False) -> None:
+    """Consent to leave a stage whose plan asks for it: at its gate, or after its deadline."""
+    _command(servers, endpoint, "approve", {"reason": reason}, as_json=as_json)
 
 
 def rollback(

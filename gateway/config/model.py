@@ -33,7 +33,7 @@ from gateway.config.fields import (
 from gateway.config.plans import PlanSpec, Section
 from gateway.keys import Role
 from rollback.errors import InvalidPlan
-from rollback.plan import OnDeadline, Plan
+from rollback.plan import Plan
 from routing.address import RedisAddress, parse
 
 DEFAULT_PLAN: Final = "default"
@@ -253,18 +253,11 @@ class Config(Section):
 
     def not_yet(self) -> list[str]:
         """Options that are read and checked, but that this version does not act on: said aloud, never ignored."""
-        notes = [
+        return [
             f"models.{name}.price: read, not used until costs are reported"
             for name, model in self.models.items()
             if model.price is not None
         ]
-        notes += [
-            f"plans.{name}.stages[{index}].on_deadline: approve holds; there is no command to approve with yet"
-            for name, plan in self.plans.items()
-            for index, stage in enumerate(plan.stages)
-            if stage.on_deadline is OnDeadline.APPROVE
-        ]
-        return notes
 
     def placeholders(self) -> list[str]:
         """Entries that still hold the placeholder of an example, and so cannot work."""

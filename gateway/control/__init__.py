@@ -5,12 +5,15 @@ S  `home`        what this gateway does without Redis: workers, journal, alerts
 P  `routes`      what a worker that connects must be told
 S  `operations`  what operators can do to an endpoint
 S  `rolling`     an operator's rollback, which works with Redis gone
+S  `freezing`    freezing an endpoint, and ending that
 S  `returning`   going back to an earlier stable model
 S  `forecasting` what a plan will take, in words and as JSON
 P  `rates`       requests per second, from the workers' counters
 S  `probing`     asks a candidate for a small answer before a rollout starts
 P  `views`       rollouts, signals and audit entries as JSON
-S  `admin`       the admin API
+S  `desk`        what the routes work with
+S  `admin`       the admin API: looking
+S  `commanding`  the admin API: commands
 P  `access`      who may call what: default deny, same origin
 P  `problems`    errors as problem details (RFC 9457)
 S  `web`         the ASGI application and its server

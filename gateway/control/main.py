@@ -18,9 +18,10 @@ import anyio
 
 from gateway.channel.server import ControlServer
 from gateway.config.model import Config
-from gateway.control.admin import Desk
 from gateway.control.alerts import Alerts
+from gateway.control.desk import Desk
 from gateway.control.forecasting import Forecasting
+from gateway.control.freezing import Freezing
 from gateway.control.home import Home
 from gateway.control.operations import Operations
 from gateway.control.rates import SAMPLE_SECONDS, Rates
@@ -105,11 +106,12 @@ def _wired(config: Config, runtime: Runtime, means: _Means, stop: anyio.Event) -
     rolling = RollingBack(store, home, carrier, watched)
     rates = Rates()
     forecasting = Forecasting(config, store, rates)
+    signals = {**VERSIONS, **versions()}
+    operations = Operations(config, store, home, carrier, watched, means.asker, forecasting, signals)
     return Desk(
-        operations=Operations(
-            config, store, home, carrier, watched, means.asker, forecasting, {**VERSIONS, **versions()}
-        ),
+        operations=operations,
         returning=Returning(config, store, home, carrier, rolling, watched, clock),
+        freezing=Freezing(store, watched, operations.check),
         controller=controller,
         home=home,
         channel=channel,

@@ -1,4 +1,4 @@
-"""What operators can do to an endpoint, but for rolling back (`rolling`): start, pause, resume, promote, look.
+"""What operators can do to an endpoint, but for rolling back (`rolling`) and freezing (`freezing`).
 
 Each command reads, makes the next document by a pure function of `rollback.commands`, and commits it under the same
 fence as the controller. If another transition comes first, it reads again: an operator means the rollout, not a
@@ -17,11 +17,12 @@ from gateway.control.forecasting import Forecasting, Supposed
 from gateway.control.forecasting import view as forecast_view
 from gateway.control.home import Home
 from gateway.control.probing import Upstream, probe
-from gateway.control.views import View, generation_view, rollout_view
+from gateway.control.views import View, freeze_view, generation_view, rollout_view
 from rollback import commands
 from rollback.audit import AuditEntry
 from rollback.carrying import Because, Carrier, next_generation
 from rollback.errors import Conflict, Frozen, NotPossible, UnknownEndpoint, UnknownRollout
+from rollback.freeze import Freeze
 from rollback.plan import Plan
 from rollback.rollout import Phase, Rollout
 from rollback.store import Loaded, RolloutStore
@@ -90,7 +91,7 @@ class Operations:
         latest = max((g for g in (known, remembered) if g is not None), key=lambda g: g.number, default=None)
         return latest or Generation(number=0, model=self._config.endpoints[endpoint].stable, since_at=0.0, by="config")
 
-    async def start(self, endpoint: str, wish: Wish, actor: str) -> Started:
+    async def start(self, endpoint: str, wish: Wish, actor: str, *, action: str = "start") -> Started:
         """Begin a rollout. Raises `NotPossible`, `InvalidPlan`, `ProbeFailed` with what to do instead."""
         self.check(endpoint)
         plan = self._plan(endpoint, wish)
@@ -103,7 +104,7 @@ class Operations:
         for _ in range(TRIES):
             loaded = await self._store.load(endpoint)
             self._may_start(endpoint, replace(wish, replace=False), loaded)
-            because = Because(actor=actor, action="start", now=loaded.now)
+            because = Because(actor=actor, action=action, now=loaded.now)
             try:
                 change = await self._carrier.carry_out(
                     loaded.rollout, self._first(endpoint, wish, plan, loaded, actor), because
@@ -115,6 +116,15 @@ class Operations:
         raise NotPossible(
             f"{endpoint} is being changed by others; look at `driftgate history {endpoint}` and try again"
         )
+
+    async def retry(self, endpoint: str, wish: Wish, actor: str) -> Started:
+        """Begin a rollout after one that was rolled back: with its plan, and its candidate unless `wish` names one."""
+        self.check(endpoint)
+        last = (await self._store.load(endpoint)).rollout
+        candidate = commands.retry(last, wish.candidate, wish.reason)
+        known = last is not None and last.plan.name in self._config.plan_names()
+        plan = wish.plan or (last.plan.name if last is not None and known else None)
+        return await self.start(endpoint, replace(wish, candidate=candidate, plan=plan), actor, action="retry")
 
     async def forecast(self, endpoint: str, wish: Wish, supposed: Supposed) -> View:
         """What a rollout would take, before it starts. Raises as `start` does, but for a plan that cannot finish."""
@@ -197,6 +207,12 @@ class Operations:
             endpoint, "resume", actor, lambda r, now: commands.resume(r, actor=actor, reason=reason, now=now)
         )
 
+    async def approve(self, endpoint: str, actor: str, reason: str) -> Rollout:
+        """Consent to leave the stage."""
+        return await self.command(
+            endpoint, "approve", actor, lambda r, now: commands.approve(r, actor=actor, reason=reason, now=now)
+        )
+
     async def promote(self, endpoint: str, actor: str, reason: str, *, full: bool) -> Rollout:
         """Widen by one stage, or promote at once, without evidence; the latter needs a reason."""
         if full and not reason:
@@ -248,7 +264,7 @@ class Operations:
         except StoreUnavailable as error:
             return {**self.remembered(name), "generations": [], "fault": str(error)}
         return {
-            **self._headline(name, loaded.generation),
+            **self._headline(name, loaded.generation, loaded.freeze),
             "generations": [generation_view(generation) for generation in self._all(name, generations)],
             "rollout": await self._shown(loaded.rollout) if loaded.rollout is not None else None,
         }
@@ -258,7 +274,7 @@ class Operations:
         watched = self._watched[name]
         rollout = watched.rollout
         return {
-            **self._headline(name, watched.generation),
+            **self._headline(name, watched.generation, watched.freeze),
             "fault": watched.fault,
             "rollout": rollout_view(rollout, watched.counts, watched.reports) if rollout is not None else None,
         }
@@ -279,9 +295,14 @@ class Operations:
                 return entry
         raise UnknownRollout(f"{endpoint} has no decision {entry_id!r}; `driftgate history {endpoint}` lists the ids")
 
-    def _headline(self, name: str, known: Generation | None) -> View:
+    def _headline(self, name: str, known: Generation | None, freeze: Freeze | None) -> View:
         stable = self.stable_of(name, known)
-        return {"name": name, "stable": stable.model, "generation": stable.number}
+        return {
+            "name": name,
+            "stable": stable.model,
+            "generation": stable.number,
+            "freeze": freeze_view(freeze),
+        }
 
     def _all(self, name: str, stored: Sequence[Generation]) -> list[Generation]:
         first = Generation(number=0, model=self._config.endpoints[name].stable, since_at=0.0, by="config")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from rollback.audit import AuditEntry
+from rollback.freeze import Freeze
 from rollback.rollout import Phase, Rollout
 from rollback.verdict import SignalReport
 from routing.exposure import Generation
@@ -59,6 +60,7 @@ def rollout_view(rollout: Rollout, counts: Mapping[str, int], reports: Sequence[
         "epoch": rollout.epoch,
         "holding": rollout.holding.value if rollout.holding is not None else None,
         "paused": rollout.paused,
+        "approved_by": rollout.approved_by,
         "reason": rollout.reason,
         "actor": rollout.actor,
         "started_at": rollout.started_at,
@@ -90,6 +92,13 @@ def generation_view(generation: Generation) -> View:
         "since_at": generation.since_at,
         "by": generation.by,
     }
+
+
+def freeze_view(freeze: Freeze | None) -> View | None:
+    """A freeze; None where there is none."""
+    if freeze is None:
+        return None
+    return {"by": freeze.by, "reason": freeze.reason, "since_at": freeze.since_at, "until_at": freeze.until_at}
 
 
 def entry_view(entry: AuditEntry) -> View:

@@ -14,7 +14,8 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from gateway.control.access import ANYBODY, NEEDS, Gate, open_to
-from gateway.control.admin import ROUTES, Desk
+from gateway.control.admin import ROUTES
+from gateway.control.desk import Desk
 from gateway.control.problems import HANDLERS
 from gateway.keys import KeyRing, Role
 from gateway.version import __version__

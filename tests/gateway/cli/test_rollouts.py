@@ -44,6 +44,9 @@ def test_start_says_what_it_started_and_what_to_know(run: Run, admin: Admin, rol
     [
         (("pause", "chat", "--reason", "lunch"), "pause", {"reason": "lunch"}),
         (("resume", "chat"), "resume", {}),
+        (("approve", "chat"), "approve", {}),
+        (("retry", "chat", "--reason", "fixed"), "retry", {"reason": "fixed"}),
+        (("retry", "chat", "--candidate", "c", "--plan", "slow"), "retry", {"candidate": "c", "plan": "slow"}),
         (("promote", "chat"), "promote", {"full": False, "step": True}),
         (
             ("promote", "chat", "--full", "--reason", "known"),
@@ -62,11 +65,41 @@ def test_a_command_asks_for_what_it_says(
     assert admin.asked == [(f"POST {CHAT}/{verb}", body, None)]
 
 
+def test_a_freeze_without_an_endpoint_is_for_all_of_them(run: Run, admin: Admin) -> None:
+    """One answer for each endpoint, with what ends it."""
+    admin.on("GET /admin/v1/endpoints", {"endpoints": [{"name": "chat"}, {"name": "mail"}]})
+    for name in ("chat", "mail"):
+        admin.on(f"POST /admin/v1/endpoints/{name}/freeze", {"endpoint": name, "notes": [f"frozen until {name}"]})
+    done = run("freeze", "--for", "4h", "--reason", "black friday", "--server", admin.url)
+    assert (done.code, done.out) == (0, "chat: frozen until chat\nmail: frozen until mail\n")
+    assert [body for _, body, _ in admin.asked[1:]] == [{"for": "4h", "reason": "black friday"}] * 2
+
+
+def test_a_freeze_of_one_endpoint_leaves_the_others_alone(run: Run, admin: Admin) -> None:
+    """And ends by the same way."""
+    admin.on(f"POST {CHAT}/unfreeze", {"endpoint": "chat", "freeze": None, "notes": ["chat was not frozen"]})
+    done = run("unfreeze", "chat", "--json", "--server", admin.url)
+    assert (done.code, done.json["endpoints"][0]["freeze"]) == (0, None)
+    assert [request for request, _, _ in admin.asked] == [f"POST {CHAT}/unfreeze"]
+
+
 def test_going_past_all_evidence_needs_a_reason(run: Run) -> None:
     """`promote --full` is refused before anything is asked."""
     refused = run("promote", "chat", "--full")
     assert refused.code == 2
     assert "needs a reason" in refused.err
+
+
+def test_of_several_gateways_the_first_that_can_be_reached_is_asked(
+    run: Run, admin: Admin, rollout: MakeRollout
+) -> None:
+    """They share one Redis, so any of them will do; that one is away is no failure."""
+    admin.on(f"POST {CHAT}/pause", {"rollout": rollout()})
+    assert run("pause", "chat", "--server", NOBODY, "--server", admin.url).code == 0
+    refused = run("pause", "chat", "--server", NOBODY, "--server", "http://127.0.0.1:1")
+    assert refused.code == 1
+    assert "127.0.0.1:9" in refused.err
+    assert "127.0.0.1:1 " in refused.err
 
 
 def test_a_rollback_that_is_durable_ends_with_0(run: Run, admin: Admin, rollout: MakeRollout) -> None:

@@ -1,0 +1,97 @@
+"""Commands of the admin API beyond start, pause and promote: freeze, approve, retry."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.gateway.control.gateways import Gateway, own_redis, running
+
+pytestmark = pytest.mark.anyio
+
+GATED: Final = """\
+  gated:
+    lease: 10s
+    stages:
+      - {weight: 0%, min_keys: 10, approval: true}
+      - {weight: 100%, bake: 1h}
+    budgets: {refusal: {max_increase: 2pp}}
+"""
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
+    """A control process without keys, with a second plan that has a gate."""
+    async with own_redis() as redis, running(tmp_path, redis, more=GATED) as found:
+        yield found
+
+
+async def endpoint(gateway: Gateway) -> dict[str, Any]:
+    """The endpoint `chat`."""
+    found: dict[str, Any] = (await gateway.http.get("/admin/v1/endpoints/chat")).json()
+    return found
+
+
+async def actions(gateway: Gateway) -> list[str]:
+    """What the audit record has, newest first."""
+    return [entry["action"] for entry in (await gateway.http.get("/admin/v1/endpoints/chat/audit")).json()["entries"]]
+
+
+async def test_a_frozen_endpoint_neither_starts_nor_widens_but_rolls_back(gateway: Gateway) -> None:
+    """A freeze is shown with its end, refuses whatever gives exposure, and never stands in the way of a rollback."""
+    frozen = await gateway.post("freeze", {"for": "4h", "reason": "black friday"})
+    assert isinstance(frozen["freeze"], dict)
+    assert frozen["freeze"]["until_at"] - frozen["freeze"]["since_at"] == pytest.approx(4 * 3600)
+    assert (await endpoint(gateway))["freeze"]["reason"] == "black friday"
+    refused = await gateway.post("rollouts", {"candidate": "new"}, 409)
+    assert "driftgate unfreeze chat" in str(refused["detail"])
+    await gateway.post("unfreeze")
+    assert (await endpoint(gateway))["freeze"] is None
+    await gateway.start()
+    await gateway.post("freeze")
+    await gateway.post("promote", {"step": True}, 409)
+    rolled = await gateway.post("rollback", {"reason": "no more"})
+    assert isinstance(rolled["rollout"], dict)
+    assert rolled["rollout"]["phase"] == "rolled_back"
+    assert await actions(gateway) == ["rollback", "freeze", "start", "unfreeze", "freeze"]
+
+
+async def test_a_freeze_of_no_length_is_refused(gateway: Gateway) -> None:
+    """A wrong duration is named; what is not frozen can be unfrozen without harm."""
+    assert "is not a duration" in str((await gateway.post("freeze", {"for": "4 parsecs"}, 400))["detail"])
+    assert "not frozen" in str((await gateway.post("unfreeze"))["notes"])
+
+
+async def test_a_gate_is_passed_by_approval(gateway: Gateway) -> None:
+    """The consent and who gave it stand in the document; twice is refused, and so is a stage without a gate."""
+    await gateway.start(plan="gated")
+    approved = await gateway.post("approve", {"reason": "reviewed"})
+    assert isinstance(approved["rollout"], dict)
+    assert approved["rollout"]["approved_by"] == "anybody"
+    assert "already" in str((await gateway.post("approve", {}, 409))["detail"])
+    await gateway.post("rollback", {"reason": "next"})
+    await gateway.start()
+    assert "does not wait for an approval" in str((await gateway.post("approve", {}, 409))["detail"])
+
+
+async def test_a_retry_wants_a_reason_or_another_candidate(gateway: Gateway) -> None:
+    """A new rollout with the plan of the last one; audited as a retry."""
+    assert "none to try again" in str((await gateway.post("retry", {}, 409))["detail"])
+    first = await gateway.start(plan="gated")
+    assert "still" in str((await gateway.post("retry", {"reason": "x"}, 409))["detail"])
+    await gateway.post("rollback", {"reason": "too many refusals"})
+    assert "too many refusals" in str((await gateway.post("retry", {}, 409))["detail"])
+    again = await gateway.post("retry", {"reason": "fixed the template"}, 201)
+    assert isinstance(first["rollout"], dict)
+    assert isinstance(again["rollout"], dict)
+    assert again["rollout"]["id"] != first["rollout"]["id"]
+    assert (again["rollout"]["candidate"], again["rollout"]["plan"]) == ("new", "gated")
+    assert (await actions(gateway))[0] == "retry"
+
+
+async def test_a_field_that_a_command_does_not_know_is_an_error(gateway: Gateway) -> None:
+    """Nothing is read and ignored."""
+    await gateway.start()
+    for command, body in (("pause", {"full": True}), ("rollback", {"step": True}), ("freeze", {"until": "noon"})):
+        assert "unknown field" in str((await gateway.post(command, body, 400))["detail"])
