@@ -1,6 +1,7 @@
 """The endpoint's name in place of the answer's `model`: nothing else changes, wherever the bytes are cut."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -31,7 +32,7 @@ spacing = st.sampled_from(["", " ", "\n ", "\t"])
 
 
 def written(value: Json, space: str, names_at: dict[int, str], depth: int = 0) -> str:
-    """The slow reference: JSON written out by recursion, `names_at` saying what is put in for `model` at which depth."""
+    """The slow reference: JSON written by recursion, with what `names_at` puts in for `model` at a depth."""
     if isinstance(value, list):
         return f"[{f',{space}'.join(written(one, space, {}, depth + 1) for one in value)}]"
     if not isinstance(value, dict):
@@ -57,7 +58,7 @@ def in_pieces(data: bytes, cuts: list[int], api: Api, *, is_events: bool) -> byt
         presenter("chat", api, is_events=is_events),
         sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)}),
     )
-    return b"".join(rewriting.feed(data[start:end]) for start, end in zip(edges, edges[1:], strict=False))
+    return b"".join(rewriting.feed(data[start:end]) for start, end in pairwise(edges))
 
 
 cuttings = st.lists(st.integers(0, 10_000), max_size=12)
