@@ -15,7 +15,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -56,6 +56,14 @@ class Caller:
     tenant: str | None = None
     endpoints: frozenset[str] | None = None
     pin: bool = False
+    ring: str | None = None
+    data_class: str | None = None
+    attributes: frozenset[str] = field(init=False, compare=False)
+    """What plans name callers by: `key:ci`, `tenant:shop`, `ring:beta`."""
+
+    def __post_init__(self) -> None:
+        known = (("key", self.name), ("tenant", self.tenant), ("ring", self.ring))
+        object.__setattr__(self, "attributes", frozenset(f"{kind}:{name}" for kind, name in known if name))
 
     def may_ask(self, endpoint: str) -> bool:
         """Whether the data plane serves `endpoint` to this caller."""
@@ -89,6 +97,10 @@ class KeyEntry(Protocol):
     def endpoints(self) -> tuple[str, ...] | None: ...  # noqa: D102
     @property
     def pin(self) -> bool: ...  # noqa: D102
+    @property
+    def ring(self) -> str | None: ...  # noqa: D102
+    @property
+    def data_class(self) -> str | None: ...  # noqa: D102
 
 
 def digest(secret: str, token: str) -> str:
@@ -134,6 +146,8 @@ class KeyRing:
                 tenant=entry.tenant,
                 endpoints=None if entry.endpoints is None else frozenset(entry.endpoints),
                 pin=entry.pin,
+                ring=entry.ring,
+                data_class=entry.data_class,
             )
             for entry in entries
         }

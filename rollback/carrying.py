@@ -148,16 +148,18 @@ class Carrier:
         return change
 
 
-def _exposes(rollout: Rollout) -> int:
-    """How far a rollout reaches: −1 not at all, else its weight (0 still mirrors)."""
-    return rollout.weight_bps if rollout.is_running else -1
+def _exposes(rollout: Rollout) -> tuple[int, int]:
+    """How far a rollout reaches: its weight (0 still mirrors, −1 not at all), and how many it includes beside."""
+    if not rollout.is_running:
+        return -1, 0
+    return rollout.weight_bps, len(rollout.plan.stages[rollout.stage].include)
 
 
 def _widens(before: Rollout | None, after: Rollout) -> bool:
     """Whether the candidate gains by it: more weight, mirrors where there were none, or a promotion."""
     if after.phase is Phase.PROMOTED:
         return True
-    return _exposes(after) > (_exposes(before) if before is not None else -1)
+    return _exposes(after) > (_exposes(before) if before is not None else (-1, 0))
 
 
 def next_generation(

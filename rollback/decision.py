@@ -287,10 +287,10 @@ def _step_down(view: _View) -> Decision | None:
     blind = min(view.facts.blind_seconds, view.now - rollout.stage_started_at)
     if blind <= most or rollout.stage == 0 or not unanswered(view.evidence, view.reports):
         return None
-    below = rollout.plan.stages[rollout.stage - 1].weight_bps
+    below = rollout.plan.stages[rollout.stage - 1]
     reason = (
         f"blind for {sentences.duration(blind)}: requests were served without any evidence of them; "
-        f"back to {sentences.weight(below)}, the last stage that was proven"
+        f"back to {sentences.reach(below)}, the last stage that was proven"
     )
     after = phases.entered(rollout, rollout.stage - 1, actor=ACTOR, reason=reason, now=view.now)
     if rollout.paused:
@@ -312,8 +312,7 @@ def _widen(view: _View) -> Decision:
     if rollout.stage == len(rollout.plan.stages) - 1:
         after = phases.promoted(rollout, actor=ACTOR, reason=f"{proof}; promoted", now=view.now)
         return view.transition(DecisionKind.PROMOTE, after, trigger)
-    weight = sentences.weight(rollout.plan.stages[rollout.stage + 1].weight_bps)
-    reason = f"{proof}; widened to {weight}"
+    reason = f"{proof}; widened to {sentences.reach(rollout.plan.stages[rollout.stage + 1])}"
     after = phases.entered(rollout, rollout.stage + 1, actor=ACTOR, reason=reason, now=view.now)
     references = frozen(rollout, view.evidence.ledger, view.evidence.tests)
     return view.transition(DecisionKind.WIDEN, replace(after, references=references), trigger)

@@ -43,22 +43,23 @@ NEXT: Final[Mapping[Phase, frozenset[Phase]]] = MappingProxyType(
 """From each phase, the phases that a move may lead to. Canary leads to canary: another stage of it."""
 
 
-def phase_at(weight_bps: int) -> Phase:
-    """The phase of a stage with this weight."""
+def phase_at(weight_bps: int, include: tuple[str, ...] = ()) -> Phase:
+    """The phase of a stage with this weight; a ring that is included is a canary, too."""
     if weight_bps == 0:
-        return Phase.SHADOWING
+        return Phase.CANARY if include else Phase.SHADOWING
     return Phase.BAKING if weight_bps == WEIGHT_SCALE else Phase.CANARY
 
 
 def entered(rollout: Rollout, stage: int, *, actor: str, reason: str, now: float) -> Rollout:
     """The rollout at the beginning of a stage of its plan. No pause or approval outlives the stage it was made in."""
-    weight_bps = rollout.plan.stages[stage].weight_bps
-    _check(rollout, phase_at(weight_bps))
+    next_ = rollout.plan.stages[stage]
+    phase = phase_at(next_.weight_bps, next_.include)
+    _check(rollout, phase)
     return replace(
         rollout,
-        phase=phase_at(weight_bps),
+        phase=phase,
         stage=stage,
-        weight_bps=weight_bps,
+        weight_bps=next_.weight_bps,
         revision=rollout.revision + 1,
         holding=None,
         reason=reason,

@@ -6,6 +6,7 @@ A budget is expanded into tests, and each test is one null hypothesis about one 
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from rollback.errors import InvalidPlan
 from rollback.hours import Hours
@@ -56,6 +57,7 @@ class Budget:
 class Stage:
     """One weight of the plan. `min_keys`: distinct voting keys of this stage; completed pairs at weight 0.
 
+    `include` are attributes of callers (`ring:beta`) who are on the candidate from this stage on, whatever the weight.
     Harmlessness is shown against `margin` × each limit. `deadline_seconds` None: no deadline. `approval`: the evidence
     is not enough, an operator must approve as well before the rollout leaves the stage.
     """
@@ -67,6 +69,13 @@ class Stage:
     deadline_seconds: float | None = None
     on_deadline: OnDeadline = OnDeadline.HOLD
     approval: bool = False
+    include: tuple[str, ...] = ()
+
+    def widens(self, before: "Stage") -> bool:
+        """Whether this stage reaches more than `before`, and nobody less."""
+        kept = set(before.include) <= set(self.include)
+        more = self.weight_bps > before.weight_bps or len(self.include) > len(before.include)
+        return kept and more and self.weight_bps >= before.weight_bps
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,7 @@ class Plan:
     """Stages from narrow to wide, the budgets, and the chance `alpha` that a harmless candidate is ever rolled back.
 
     `widen_during` are the hours in which it may widen by itself; none: always.
+    `exclude` are attributes of callers (`tenant:bank`) who have no part in the rollout until it is promoted.
     """
 
     name: str
@@ -83,12 +93,17 @@ class Plan:
     stages: tuple[Stage, ...]
     budgets: tuple[Budget, ...]
     widen_during: tuple[Hours, ...] = ()
+    exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         weights = [stage.weight_bps for stage in self.stages]
         if not weights:
             raise InvalidPlan(f"plan {self.name!r} has no stages; give it at least one, such as {{weight: 100%}}")
-        if weights != sorted(set(weights)) or weights[-1] > WEIGHT_SCALE or weights[0] < 0:
-            raise InvalidPlan(f"the weights of plan {self.name!r} must rise from stage to stage, within 0 to 100 %")
+        rising = all(after.widens(before) for before, after in pairwise(self.stages))
+        if not rising or weights[-1] > WEIGHT_SCALE or weights[0] < 0:
+            raise InvalidPlan(
+                f"the weights of plan {self.name!r} must rise from stage to stage, within 0 to 100 %; "
+                "at one weight, a stage must include more than the one before"
+            )
         if not 0.0 < self.alpha < 1.0:
             raise InvalidPlan(f"alpha of plan {self.name!r} must lie between 0 and 1, not {self.alpha}")

@@ -43,10 +43,12 @@ def _held(rollout: Rollout, weight_bps: int, highest: int, now: float) -> Rollou
     known = f"revision {rollout.revision} where {highest} was known"
     reason = f"Redis came back with older state ({known}): held at {weight_bps / 100:g} % until `driftgate resume`"
     paused = rollout if rollout.paused else commands.pause(rollout, actor=BY_JOURNAL, reason=reason, now=now)
-    stage = max((i for i, stage in enumerate(rollout.plan.stages) if stage.weight_bps <= weight_bps), default=0)
+    stages = rollout.plan.stages
+    reached = max((stage.weight_bps for stage in stages if stage.weight_bps <= weight_bps), default=0)
+    stage = next((i for i, stage in enumerate(stages) if stage.weight_bps == reached), 0)  # the fewest rings
     return replace(
         paused,
-        phase=phases.phase_at(weight_bps),
+        phase=phases.phase_at(weight_bps, stages[stage].include),
         stage=stage,
         weight_bps=weight_bps,
         revision=max(highest, paused.revision) + 1,

@@ -108,6 +108,8 @@ class Rollout:
             revision=self.revision,
             epoch=self.epoch,
             started_at=self.started_at,
+            include=self.plan.stages[self.stage].include,
+            exclude=self.plan.exclude,
         )
 
 

@@ -7,6 +7,7 @@ ceilings, × for ratios.
 from collections.abc import Sequence
 from math import exp
 
+from rollback.plan import Stage
 from rollback.verdict import Side, SignalReport, Source, TestKind
 
 
@@ -75,6 +76,11 @@ def duration(seconds: float) -> str:
 def weight(weight_bps: int) -> str:
     """A weight in percent."""
     return f"{weight_bps / 100:g} %"
+
+
+def reach(stage: Stage) -> str:
+    """Whom a stage exposes: its weight, and the rings that it includes."""
+    return " and ".join((weight(stage.weight_bps), *stage.include))
 
 
 def _is_log_ratio(report: SignalReport) -> bool:

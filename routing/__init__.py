@@ -4,6 +4,7 @@ P  `arms`        the two arms, and what a model server is
 P  `bucketing`   one keyed hash per purpose: bucket, sample, vote, round, audit
 P  `exposure`    grants, generations, and the route a worker serves from
 P  `assignment`  which arm a key gets, and why
+P  `crowding`    the cap on actual exposure: keys so big that one would be the canary
 P  `request`     the routing fields of a body, and the splice of its model
 P  `keys`        the names of everything kept in Redis
 P  `address`     where Redis is: one URL of five kinds

@@ -1,11 +1,15 @@
 """Which arm a key gets, and why.
 
+First comes who the caller is: whoever the plan leaves out is not part of the rollout at all, and a ring that the stage
+includes is on the candidate, whatever its keys' buckets. All others are drawn.
+
 An assignment is a hash of the key under the rollout's salt, compared with the weight. So it is sticky (same key, same
 arm, on every worker, after every restart) and monotone (a wider weight only ever adds keys to the candidate).
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from routing.arms import Arm
 from routing.bucketing import bucket
@@ -18,6 +22,17 @@ class AssignedBy(StrEnum):
     NO_GRANT = "no_grant"
     BUCKET = "bucket"
     PIN = "pin"
+    EXCLUDED = "excluded"
+    """Left out by the plan, or of a class of data that the candidate does not accept: as if there were no rollout."""
+    RING = "ring"
+    """Of a ring that the stage includes: on the candidate, by nobody's draw."""
+    CROWDED = "crowded"
+    """So much of the traffic that it would be the canary by itself: on stable (`routing.crowding`)."""
+    CONTINUED = "continued"
+    """Goes on with an earlier answer, and so to the arm that made that."""
+
+
+_COUNTED: Final = frozenset({AssignedBy.BUCKET, AssignedBy.RING, AssignedBy.CROWDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +45,41 @@ class Assignment:
 
     @property
     def is_evidence(self) -> bool:
-        """Whether the exchange may be counted: made by hash, under a live lease."""
+        """Whether the exchange may be counted at all, be it in pairs: under a live lease, and nobody's wish."""
+        return self.by in _COUNTED
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the arm was drawn by hash at the grant's weight: only then is the exchange split evidence."""
         return self.by is AssignedBy.BUCKET
 
 
-def assign(grant: Grant | None, key: str, pin: Arm | None = None) -> Assignment:
-    """Assign `key` under `grant`; a pin (checked for its right by the caller) wins, and is never evidence."""
+NO_GRANT: Final = Assignment(Arm.STABLE, AssignedBy.NO_GRANT, None)
+EXCLUDED: Final = Assignment(Arm.STABLE, AssignedBy.EXCLUDED, None)
+
+
+def assign(
+    grant: Grant | None,
+    key: str,
+    pin: Arm | None = None,
+    *,
+    attributes: frozenset[str] = frozenset(),
+    crowded: bool = False,
+) -> Assignment:
+    """Assign `key` under `grant`.
+
+    `attributes` are the caller's (`ring:beta`, `tenant:shop`, `key:ci`). A pin, checked for its right by the caller,
+    goes before rings and the draw, and is never evidence. `crowded`: what `routing.crowding` says of the key.
+    """
     if grant is None:
-        return Assignment(Arm.STABLE, AssignedBy.NO_GRANT, None)
+        return NO_GRANT
+    if grant.exclude and not attributes.isdisjoint(grant.exclude):
+        return EXCLUDED
     if pin is not None:
         return Assignment(pin, AssignedBy.PIN, grant)
+    if grant.include and not attributes.isdisjoint(grant.include):
+        return Assignment(Arm.CANDIDATE, AssignedBy.RING, grant)
+    if crowded:
+        return Assignment(Arm.STABLE, AssignedBy.CROWDED, grant)
     on_candidate = bucket(grant.salt, key) < grant.weight_bps
     return Assignment(Arm.CANDIDATE if on_candidate else Arm.STABLE, AssignedBy.BUCKET, grant)

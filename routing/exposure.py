@@ -29,7 +29,8 @@ class Grant:
 
     `revision` is the fence: it counts every transition of the endpoint, over all its rollouts. `epoch` names the
     counters that exchanges made under this grant belong to. `started_at` is when the rollout began, in Unix seconds; 0
-    where an older controller did not say.
+    where an older controller did not say. `include` are attributes of callers who are on the candidate whatever their
+    bucket, `exclude` of those who have no part in the rollout (`ring:beta`, `tenant:shop`, `key:ci`).
     """
 
     rollout: str
@@ -40,6 +41,8 @@ class Grant:
     revision: int
     epoch: int
     started_at: float = 0.0
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight_bps <= WEIGHT_SCALE:

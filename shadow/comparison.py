@@ -110,10 +110,10 @@ def side(ask: Ask, heard_: Heard, also: Mapping[str, Read] = ALSO) -> Side:
 def split_member(exchange: Exchange) -> str | None:
     """The member that the exchange's split vote is cast under.
 
-    None for what may not be counted: pinned requests, those that were rejected for their own fault, and at weight 0
-    those without an answer.
+    None for what may not be counted: requests whose arm was not drawn, those that were rejected for their own fault,
+    and at weight 0 those without an answer.
     """
-    if exchange.pinned or exchange.outcome is Outcome.REJECTED:
+    if exchange.pinned or not exchange.drawn or exchange.outcome is Outcome.REJECTED:
         return None
     if exchange.weight_bps:
         return f"s:{exchange.vote_key}"

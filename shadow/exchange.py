@@ -52,6 +52,10 @@ class Exchange:
     key, so the request id stands in for one. `unit` is the same of the key that was assigned by, empty where that is
     the voting key. `window` is the window of time in which it was assigned (`shadow.windows`). `slices` are (dimension,
     value) pairs. `headers` are the end-to-end request headers that a mirror repeats (never credentials).
+
+    `drawn`: the arm was drawn by hash at `weight_bps`. Where it was not (a ring's member, a crowded key) the exchange
+    is no split evidence, and may still be compared in a pair. `data_class` is the class of the caller's data, empty
+    without one: no model may see this exchange that does not accept it.
     """
 
     request_id: str
@@ -84,6 +88,8 @@ class Exchange:
     complete: bool
     unit: str = ""
     window: int = UNKNOWN
+    drawn: bool = True
+    data_class: str = ""
 
 
 MAX_FRAME_BYTES: Final = 8 * 1024 * 1024

@@ -37,8 +37,8 @@ _UNWRITABLE = "unwritable"
 
 
 def unit_member(exchange: Exchange) -> str | None:
-    """The member that the unit is counted under; None where no unit had a choice of arms, or was pinned."""
-    if exchange.pinned or not 0 < exchange.weight_bps < WEIGHT_SCALE:
+    """The member that the unit is counted under; None where no unit had a choice of arms."""
+    if exchange.pinned or not exchange.drawn or not 0 < exchange.weight_bps < WEIGHT_SCALE:
         return None
     return f"u:{exchange.unit or exchange.vote_key}"
 

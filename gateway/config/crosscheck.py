@@ -5,11 +5,12 @@ Runs on a configuration whose single values are already right. Each finding is a
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TypeAlias
 
 from gateway.config.document import Path
 from gateway.config.fields import PLACEHOLDER, KeyKind
-from gateway.config.model import Config
+from gateway.config.model import Config, KeySpec
 from gateway.config.plans import LIMITS, BudgetSpec, PlanSpec, limits_of
 from gateway.config.variants import FIXED_BY_GATEWAY
 from gateway.keys import Role
@@ -31,6 +32,8 @@ def findings(config: Config) -> Iterator[Finding]:
         for signal, budget in plan.budgets.items():
             yield from _budget(("plans", name, "budgets", signal), signal, budget)
     yield from _keys(config)
+    yield from _audience(config)
+    yield from _data_classes(config)
 
 
 def cautions(config: Config) -> Iterator[Finding]:
@@ -110,14 +113,63 @@ def _endpoints(config: Config) -> Iterator[Finding]:
 
 
 def _stages(name: str, plan: PlanSpec) -> Iterator[Finding]:
-    for index, (stage, after) in enumerate(zip(plan.stages, plan.stages[1:], strict=False)):
-        if after.weight_bps <= stage.weight_bps:
+    included: set[str] = set()
+    for index, (stage, after) in enumerate(pairwise(plan.stages)):
+        included |= set(stage.include)
+        grows = after.weight_bps == stage.weight_bps and not set(after.include) <= included
+        if after.weight_bps <= stage.weight_bps and not grows:
             path: Path = ("plans", name, "stages", index + 1, "weight")
-            yield path, "weights must rise from stage to stage", f"use more than {stage.weight_bps / 100:g}%"
+            fix = f"use more than {stage.weight_bps / 100:g}%, or include somebody more"
+            yield path, "weights must rise from stage to stage", fix
     for index, stage in enumerate(plan.stages):
         if stage.deadline_seconds is not None and stage.deadline_seconds <= stage.bake_seconds:
             deadline: Path = ("plans", name, "stages", index, "deadline")
             yield deadline, "the deadline passes before the bake does", "make it longer than bake"
+
+
+def _audience(config: Config) -> Iterator[Finding]:
+    """Whom plans include and exclude: a name that no key has would guard nobody."""
+    known = {attribute for key in config.keys for attribute in _attributes(key)}
+    for name, plan in config.plans.items():
+        for position, left_out in enumerate(plan.exclude):
+            if left_out not in known:
+                yield _no_key(("plans", name, "exclude", position), left_out)
+        for index, stage in enumerate(plan.stages):
+            for position, included in enumerate(stage.include):
+                path: Path = ("plans", name, "stages", index, "include", position)
+                if included not in known:
+                    yield _no_key(path, included)
+                elif included in plan.exclude:
+                    yield path, f"{included} is excluded by the plan", "take it out of one of the two"
+
+
+def _data_classes(config: Config) -> Iterator[Finding]:
+    """Data that no model takes, and models that nobody may send data to."""
+    for name, endpoint in config.endpoints.items():
+        accepted = config.models[endpoint.stable].accepts if endpoint.stable in config.models else None
+        if accepted is not None and not any(key.data_class in accepted for key in config.keys):
+            fix = f"give a key class: {' or '.join(accepted) or '…'}"
+            yield ("endpoints", name, "stable"), f"no key may send data to {endpoint.stable}", fix
+    for index, key in enumerate(config.keys):
+        reached = [e for name, e in config.endpoints.items() if key.endpoints is None or name in key.endpoints]
+        models = [config.models[endpoint.stable] for endpoint in reached if endpoint.stable in config.models]
+        if key.data_class is not None and models and not any(model.takes(key.data_class) for model in models):
+            fix = f"write accepts: [{key.data_class}] at the models that may get it"
+            yield ("keys", index, "class"), f"no stable model accepts data of class {key.data_class!r}", fix
+
+
+def _attributes(key: KeySpec) -> Iterator[str]:
+    yield f"key:{key.name}"
+    if key.tenant:
+        yield f"tenant:{key.tenant}"
+    if key.ring:
+        yield f"ring:{key.ring}"
+
+
+def _no_key(path: Path, attribute: str) -> Finding:
+    kind, _, name = attribute.partition(":")
+    fix = "name a key of this file" if kind == "key" else f"write {kind}: {name} at the keys that are meant"
+    return path, f"no key is {attribute}", fix
 
 
 def _budget(path: Path, signal: str, budget: BudgetSpec | None) -> Iterator[Finding]:

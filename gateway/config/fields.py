@@ -215,6 +215,12 @@ ModelName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:/@-]{1,128}$
 """The name of a model; also what checkpoints are called elsewhere: `Mistral-7B-Instruct-v0.2`."""
 
 
+Attribute: TypeAlias = Annotated[str, Field(pattern=r"^(ring|tenant|key):[A-Za-z0-9._-]{1,64}$")]
+"""An attribute of API keys that plans include or exclude callers by: `ring:beta`, `tenant:shop`, `key:ci`."""
+Label: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+"""A tenant, a ring, or a class of data."""
+
+
 def _workers(value: object) -> int | Literal["auto"]:
     if value == "auto":
         return "auto"

@@ -20,6 +20,7 @@ from gateway.config.fields import (
     Count,
     KeyKind,
     KeySource,
+    Label,
     ModelName,
     Name,
     PositiveSeconds,
@@ -117,6 +118,9 @@ class Model(Section):
     ca_file: Path | None = Field(
         default=None, description="PEM file of the authority that signed the server's certificate"
     )
+    accepts: tuple[Label, ...] | None = Field(
+        default=None, description="classes of data that may be sent to it; without, only data without a class"
+    )
     price: Price | None = Field(default=None, description="cost per million tokens")
     extends: str | None = Field(default=None, description="another model whose options this one starts from")
     overrides: Mapping[str, JsonValue] = Field(default_factory=dict, description="merged into each request's body")
@@ -129,6 +133,10 @@ class Model(Section):
     def base_urls(self) -> tuple[str, ...]:
         """All servers of this model."""
         return (self.base_url,) if isinstance(self.base_url, str) else self.base_url
+
+    def takes(self, data_class: str | None) -> bool:
+        """Whether data of a class may go there. What has no label fails closed, on either side."""
+        return data_class is None if self.accepts is None else data_class in self.accepts
 
 
 class ShadowSpec(Section):
@@ -174,8 +182,14 @@ class KeySpec(Section):
     hash: str = Field(
         pattern=HASH_PATTERN, repr=False, description="hmac-sha256:… of the key, by `driftgate key create`"
     )
-    tenant: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9._-]{1,64}$", description="value of the slice key.tenant"
+    tenant: Label | None = Field(default=None, description="value of the slice key.tenant")
+    ring: Label | None = Field(
+        default=None, description="a circle of early users, such as internal or beta, that plans can include"
+    )
+    data_class: Label | None = Field(
+        default=None,
+        validation_alias="class",
+        description="class of the data it sends: only models that accept it get it",
     )
     endpoints: tuple[str, ...] | None = Field(default=None, description="the only endpoints it may use; default: all")
     pin: bool = Field(default=False, description="may send x-driftgate-arm, x-driftgate-key and x-driftgate-slice")

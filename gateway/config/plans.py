@@ -4,14 +4,14 @@ A plan that names some budgets keeps the default ones of the other signals: forg
 guard off; `off` does. A signal that is named is replaced whole.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from gateway.config.errors import Unusable
-from gateway.config.fields import Chance, Points, PositiveSeconds, Ratio, Seconds, Share, Wanted, WeightBps
+from gateway.config.fields import Attribute, Chance, Points, PositiveSeconds, Ratio, Seconds, Share, Wanted, WeightBps
 from gateway.config.hours import ALL_DAY, EVERY_DAY, ClockSpan, Days, Zone, several
 from gateway.config.units import expectation
 from gateway.own import installed
@@ -55,6 +55,9 @@ class StageSpec(Section):
     weight_bps: WeightBps = Field(validation_alias="weight", description="share of keys that get the candidate")
     min_keys: int = Field(default=0, ge=0, description="distinct voting keys that this stage needs at least")
     bake_seconds: Seconds = Field(default=0.0, validation_alias="bake", description="least time in this stage")
+    include: tuple[Attribute, ...] = Field(
+        default=(), description="callers who are on the candidate from this stage on: ring:NAME, tenant:NAME, key:NAME"
+    )
     margin: Ratio = Field(default=1.0, description="harmlessness is shown against this multiple of each limit")
     deadline_seconds: PositiveSeconds | None = Field(
         default=None, validation_alias="deadline", description="time after which on_deadline happens"
@@ -66,9 +69,10 @@ class StageSpec(Section):
         default=False, description="leaving this stage also needs `driftgate approve`, however good the evidence"
     )
 
-    def resolve(self) -> Stage:
-        """The judge's form."""
+    def resolve(self, included: Iterable[str] = ()) -> Stage:
+        """The judge's form; `included` are those whom the stages before include already."""
         return Stage(
+            include=tuple(dict.fromkeys((*included, *self.include))),
             weight_bps=self.weight_bps,
             min_keys=self.min_keys,
             bake_seconds=self.bake_seconds,
@@ -187,6 +191,9 @@ class PlanSpec(Section):
     max_blind_seconds: PositiveSeconds = Field(
         default=15 * MINUTE, validation_alias="max_blind", description="unmeasured for longer, the weight steps down"
     )
+    exclude: tuple[Attribute, ...] = Field(
+        default=(), description="callers who have no part in a rollout until it is promoted: tenant:NAME, …"
+    )
     stages: tuple[StageSpec, ...] = Field(default=DEFAULT_STAGES, min_length=1, description="from narrow to wide")
     budgets: Mapping[str, MaybeBudget] = Field(
         default_factory=dict, description="signal to budget, or off; a signal that is not named keeps its default"
@@ -205,10 +212,18 @@ class PlanSpec(Section):
             alpha=self.alpha,
             lease_seconds=self.lease_seconds,
             max_blind_seconds=self.max_blind_seconds,
-            stages=tuple(stage.resolve() for stage in self.stages),
+            stages=tuple(self._stages()),
+            exclude=self.exclude,
             budgets=tuple(spec.resolve(signal) for signal, spec in budgets.items() if spec is not None),
             widen_during=tuple(spec.resolve() for spec in self.widen_during),
         )
+
+    def _stages(self) -> Iterator[Stage]:
+        included: tuple[str, ...] = ()
+        for spec in self.stages:
+            stage = spec.resolve(included)
+            included = stage.include
+            yield stage
 
 
 def expecting(plan: Plan, expectations: Iterable[str]) -> Plan:

@@ -17,6 +17,7 @@ METRICS: Final[Mapping[str, tuple[str, str]]] = {
     "driftgate_request_duration_seconds": ("histogram", "From a request's arrival to its answer's last byte."),
     "driftgate_time_to_first_byte_seconds": ("histogram", "From a request's arrival to its answer's first byte."),
     "driftgate_overhead_seconds": ("histogram", "Time that driftgate itself added to a request."),
+    "driftgate_undrawn_total": ("counter", "Requests during a rollout whose arm was not drawn, by reason."),
     "driftgate_fallbacks_total": ("counter", "Requests that stable answered because the candidate could not."),
     "driftgate_upstream_in_flight": ("gauge", "Requests under way or in line at one of a model's servers."),
     "driftgate_upstream_left_alone": ("gauge", "Data workers that do not ask this server now: it failed lately."),

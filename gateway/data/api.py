@@ -92,6 +92,16 @@ def unknown_path(path: str) -> ApiError:
     return ApiError(404, "unknown_url", f"Unknown request URL: {path[:200]}. {hint}.")
 
 
+def unaccepted_data(endpoint: str, data_class: str | None) -> ApiError:
+    """The endpoint's stable model may not get the caller's data."""
+    what = f"of class {data_class}" if data_class else "without a class"
+    message = (
+        f"The model behind `{endpoint}` does not accept data {what}. "
+        "Use another endpoint or key, or ask your platform team which key is meant for this data."
+    )
+    return ApiError(403, "data_class_not_accepted", message, kind="permission_error")
+
+
 def wrong_key(*, missing: bool) -> ApiError:
     """No key, or one that opens nothing."""
     if missing:

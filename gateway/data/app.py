@@ -20,6 +20,7 @@ from gateway.data.api import (
     ApiError,
     spoken_on,
     too_large,
+    unaccepted_data,
     unknown_model,
     unknown_path,
     upstream_error,
@@ -36,7 +37,9 @@ from gateway.data.table import RouteTable
 from gateway.keys import Caller, KeyRing
 from gateway.upstream.errors import UpstreamFailure
 from routing.arms import Arm
-from routing.assignment import Assignment, assign
+from routing.assignment import EXCLUDED, NO_GRANT, Assignment, assign
+from routing.bucketing import WEIGHT_SCALE
+from routing.crowding import KeyShares
 from routing.errors import MalformedRequest
 from routing.exposure import Route
 from routing.request import model_span, read
@@ -75,6 +78,8 @@ class App:
         self, config: Config, *, table: RouteTable, keys: KeyRing, proxy: Proxy, recorder: Recorder, health: Health
     ) -> None:
         self._endpoints = config.endpoints
+        self._asked_models = config.models
+        self._shares = {name: KeyShares() for name in config.endpoints}
         self._limit = config.limits.max_body_bytes
         self._table = table
         self._keys = keys
@@ -122,7 +127,8 @@ class App:
         asked = Keyed(incoming, body, fields, span, caller, request_id)
         endpoint = self._endpoints[fields.model]
         sticky = sticky_key(endpoint, asked)
-        assignment = _assign(route, api, sticky or request_id, asked, started_at)
+        self._must_take(route, caller)
+        assignment = self._assign(route, api, sticky, asked, started_at)
         if endpoint.present_model_as == "endpoint":
             incoming.without(b"accept-encoding")  # what is compressed cannot be read here
         draft = Draft(
@@ -168,15 +174,38 @@ class App:
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, endpoint: str, request_id: str) -> None:
         incoming = self._incoming(scope)
-        route = self._table.get(endpoint)
-        if route is None or not self._authenticate(incoming).may_ask(endpoint):
+        route, caller = self._table.get(endpoint), self._authenticate(incoming)
+        if route is None or not caller.may_ask(endpoint):
             raise unknown_path(incoming.path)
+        self._must_take(route, caller)
         has_length = incoming.content_length is not None
         is_chunked = any(name == b"transfer-encoding" for name, _ in scope["headers"])
         passing = Passing(
             incoming, route, request_id, pieces(receive, chunked=not has_length), has_length or is_chunked
         )
         await self._passthrough.serve(passing, scope[LINK], send)
+
+    def _must_take(self, route: Route, caller: Caller) -> None:
+        if not self._asked_models[route.stable.model].takes(caller.data_class):
+            raise unaccepted_data(route.endpoint, caller.data_class)
+
+    def _assign(self, route: Route, api: Api, sticky: str | None, asked: Keyed, now: float) -> Assignment:
+        """The arm of a request. Embeddings are never split: vectors of two models in one index corrupt it."""
+        caller, pin = asked.caller, _pin(asked)
+        grant = route.live_grant(now)
+        if grant is None or api is Api.EMBEDDINGS:
+            return NO_GRANT
+        if not self._asked_models[grant.candidate].takes(caller.data_class):
+            return EXCLUDED
+        attributes = caller.attributes
+        if pin is not None or sticky is None or not 0 < grant.weight_bps < WEIGHT_SCALE:
+            return assign(grant, sticky or asked.request_id, pin, attributes=attributes)
+        shares = self._shares[route.endpoint]
+        crowded = shares.is_crowded(grant, sticky)
+        assignment = assign(grant, sticky, attributes=attributes, crowded=crowded)
+        if assignment.arm is Arm.CANDIDATE and assignment.is_drawn:
+            shares.exposed(grant)
+        return assignment
 
     def _incoming(self, scope: Scope) -> Incoming:
         return read_incoming(
@@ -252,14 +281,13 @@ class App:
         return dict(found[0])
 
 
-def _assign(route: Route, api: Api, key: str, asked: Keyed, now: float) -> Assignment:
-    """The arm of a request. Embeddings are never split: vectors of two models in one index corrupt it."""
-    grant = None if api is Api.EMBEDDINGS else route.live_grant(now)
+def _pin(asked: Keyed) -> Arm | None:
+    """The arm that a caller with the right to it asks for."""
     pin = asked.incoming.own.get(b"arm") if asked.caller.pin else None
     if pin is None:
-        return assign(grant, key)
+        return None
     try:
-        return assign(grant, key, Arm(pin.decode("latin-1")))
+        return Arm(pin.decode("latin-1"))
     except ValueError as error:
         raise ApiError(400, "invalid_arm", "x-driftgate-arm must be `stable` or `candidate`.") from error
 

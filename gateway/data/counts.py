@@ -76,6 +76,8 @@ class Counts:
 def counted(draft: Draft) -> list[str]:
     """The counters that a finished request adds to, by the arm that was assigned and the arm that answered."""
     names = [f"assigned.{draft.assignment.arm}"]
+    if not draft.assignment.is_drawn:
+        names.append(f"undrawn.{draft.assignment.by}")
     if draft.outcome is Outcome.CANCELLED:
         names.append("cancelled")
     elif draft.relayed:

@@ -113,4 +113,6 @@ def exchange_of(draft: Draft, now: float) -> Exchange:
         complete=answer is not None and draft.outcome is not Outcome.CANCELLED and not draft.broke,
         unit="" if vote == draft.sticky else key_hash(grant.salt, draft.sticky or asked.request_id),
         window=window_of(draft.began_at, grant.started_at),
+        drawn=draft.assignment.is_drawn,
+        data_class=asked.caller.data_class or "",
     )

@@ -1,13 +1,20 @@
 """What becomes of a finished request: counters, histograms, and an exchange for the shadow worker. Nothing awaits."""
 
 from time import monotonic
+from typing import Final
 
 from gateway.data.counts import Counts, counted
 from gateway.data.draft import Draft
 from gateway.data.handover import HandOver
 from gateway.data.tally import DURATION_BOUNDS, FIRST_BYTE_BOUNDS, OVERHEAD_BOUNDS, Tally
 from routing.arms import Arm
+from routing.assignment import AssignedBy
 from shadow.exchange import Outcome
+
+_SET_APART: Final = frozenset(
+    {AssignedBy.EXCLUDED, AssignedBy.RING, AssignedBy.CROWDED, AssignedBy.CONTINUED, AssignedBy.PIN}
+)
+"""Reasons for which a request under a rollout has an arm that was not drawn."""
 
 
 class Recorder:
@@ -24,6 +31,9 @@ class Recorder:
         now = monotonic()
         self._measure(draft, now)
         grant = draft.assignment.grant
+        by = draft.assignment.by
+        if by in _SET_APART:
+            self._tally.count("driftgate_undrawn_total", ("endpoint", draft.route.endpoint), ("reason", by.value))
         if grant is None or not draft.assignment.is_evidence:
             return
         names = counted(draft)

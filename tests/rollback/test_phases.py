@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollback import commands, phases
-from rollback.errors import NotPossible
+from rollback.errors import InvalidPlan, NotPossible
 from rollback.plan import Stage
 from rollback.rollout import Holding, Phase, Rollout, from_json, to_json
 from tests.rollback.scenes import rollout
@@ -82,6 +82,26 @@ def test_a_step_widens_by_one_stage_and_starts_its_clock() -> None:
     assert (stepped.phase, stepped.stage, stepped.weight_bps) == (Phase.CANARY, 1, 100)
     assert (stepped.stage_started_at, stepped.actor, stepped.reason) == (60.0, "ann", "because")
     assert done(commands.promote_step, rollout(stage=3)).phase is Phase.BAKING
+
+
+def test_a_ring_at_weight_zero_is_a_canary_and_the_grant_names_it() -> None:
+    """Users are exposed there, so it is no shadow; each further ring is a step of its own."""
+    included = (), ("ring:a",), ("ring:a", "ring:b")
+    first = rollout(stages=tuple(Stage(0, include=rings) for rings in included))
+    stepped = done(commands.promote_step, first)
+    further = done(commands.promote_step, stepped)
+    assert [it.phase for it in (first, stepped, further)] == [Phase.SHADOWING, Phase.CANARY, Phase.CANARY]
+    grants = [it.grant() for it in (first, stepped, further)]
+    assert [(grant.weight_bps, grant.include) for grant in grants if grant] == [(0, rings) for rings in included]
+
+
+@pytest.mark.parametrize(
+    "later", [Stage(100, include=()), Stage(50, include=("ring:a", "ring:b")), Stage(100, include=("ring:a",))]
+)
+def test_a_plan_never_takes_a_ring_back(later: Stage) -> None:
+    """A stage that reaches less than the one before, in weight or in rings, is no plan."""
+    with pytest.raises(InvalidPlan, match="must rise"):
+        rollout(stages=(Stage(100, include=("ring:a",)), later))
 
 
 def test_the_last_stage_has_no_further_step() -> None:

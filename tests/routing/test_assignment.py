@@ -47,3 +47,23 @@ def test_assignment_by_bucket_is_evidence_on_both_arms() -> None:
     arms = {assign(replace(GRANT, weight_bps=5_000), f"u{n}").arm for n in range(50)}
     assert arms == {Arm.STABLE, Arm.CANDIDATE}
     assert all(assign(GRANT, f"u{n}").is_evidence for n in range(50))
+
+
+RING = replace(GRANT, weight_bps=0, include=("ring:beta", "tenant:pilot"), exclude=("tenant:bank",))
+
+
+@given(key=st.text(max_size=30))
+def test_a_ring_is_on_the_candidate_whatever_its_bucket(key: str) -> None:
+    """At weight 0, too; it is counted in pairs, and was drawn by nobody."""
+    assignment = assign(RING, key, attributes=frozenset({"key:app", "ring:beta"}))
+    assert (assignment.arm, assignment.by) == (Arm.CANDIDATE, AssignedBy.RING)
+    assert (assignment.is_evidence, assignment.is_drawn) == (True, False)
+    assert assign(RING, key, attributes=frozenset({"key:app", "ring:internal"})).arm is Arm.STABLE
+
+
+@given(key=st.text(max_size=30), weight=weights, ring=st.booleans(), pin=st.sampled_from([None, *Arm]))
+def test_who_is_left_out_has_no_part_in_the_rollout(key: str, weight: int, ring: bool, pin: Arm | None) -> None:
+    """No weight, no ring and no pin brings them in: no grant goes with the request, so nothing is mirrored either."""
+    attributes = frozenset({"tenant:bank", "ring:beta"} if ring else {"tenant:bank"})
+    assignment = assign(replace(RING, weight_bps=weight), key, pin, attributes=attributes)
+    assert (assignment.arm, assignment.by, assignment.grant) == (Arm.STABLE, AssignedBy.EXCLUDED, None)

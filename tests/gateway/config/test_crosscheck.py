@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.config.load import examine
+from gateway.config.load import examine, load_text
 
 SMALL = "models: {a: {base_url: http://x/v1}}\nendpoints: {chat: {stable: a}}\n"
 ADMIN_KEY = "keys: [{name: me, role: admin, hash: …}]\n"
@@ -23,6 +23,8 @@ def problems(text: str) -> list[str]:
         ("passthrough: {/v1/files/../x: chat}", "not a plain path"),
         ("passthrough: {'/v1/*': chat}", "would hide the gateway's own paths"),
         ("plans: {p: {stages: [{weight: 5%}, {weight: 5%}]}}", "p.stages[1].weight: weights must rise"),
+        ("plans: {p: {exclude: ['ring:x']}}", "p.exclude[0]: no key is ring:x: write ring: x at the keys"),
+        ("plans: {p: {stages: [{weight: 0%, include: ['key:x']}]}}", "no key is key:x: name a key of this file"),
         ("plans: {p: {stages: [{weight: 5%, bake: 5m, deadline: 5m}]}}", "the deadline passes before the bake does"),
         ("plans: {p: {budgets: {zork: {}}}}", "there is no signal 'zork'"),
         ("plans: {p: {budgets: {refusal: {within: 5%}}}}", "refusal is not judged by within"),
@@ -54,6 +56,50 @@ def test_an_endpoint_refers_to_what_is_there(endpoint: str, said: str) -> None:
     """Models, plans and places in a request are known by name."""
     (problem,) = problems(f"models: {{a: {{base_url: http://x/v1}}}}\nendpoints: {{chat: {endpoint}}}\n")
     assert said in problem
+
+
+RINGS = """
+models: {a: {base_url: http://x/v1}, b: {base_url: http://x/v1, accepts: [health]}}
+endpoints: {chat: {stable: a}}
+keys:
+  - {name: me, role: admin, hash: …}
+  - {name: dev, role: app, hash: …, ring: internal, tenant: us}
+"""
+
+
+def test_rings_come_before_percentages_and_add_up() -> None:
+    """Two stages of one weight, where the later one includes more; who is included stays so."""
+    stages = "[{weight: 0%}, {weight: 0%, include: ['ring:internal']}, {weight: 0%, include: ['key:me']}, {weight: 9%}]"
+    text = f"{RINGS}plans: {{p: {{exclude: ['tenant:us'], stages: {stages}}}}}"
+    assert problems(text) == []
+    plan = load_text(text, "f.yaml", {}).plan_for("chat", "p")
+    rings = ("ring:internal",), ("ring:internal", "key:me"), ("ring:internal", "key:me")
+    assert (plan.exclude, tuple(stage.include for stage in plan.stages)) == (("tenant:us",), ((), *rings))
+
+
+@pytest.mark.parametrize(
+    ("stages", "said"),
+    [
+        ("[{weight: 0%, include: ['key:me']}, {weight: 0%, include: ['key:me']}]", "or include somebody more"),
+        ("[{weight: 5%}, {weight: 1%, include: ['key:me']}]", "weights must rise"),
+        ("[{weight: 5%, include: ['tenant:us']}]", "tenant:us is excluded by the plan"),
+        ("[{weight: 5%, include: [internal]}]", "include[0]"),
+    ],
+)
+def test_a_stage_that_includes_nobody_more_is_no_stage(stages: str, said: str) -> None:
+    """A later stage reaches more, and nobody less; who is left out cannot be included."""
+    (problem,) = problems(f"{RINGS}plans: {{p: {{exclude: ['tenant:us'], stages: {stages}}}}}")
+    assert said in problem
+
+
+def test_classes_of_data_meet_on_both_sides() -> None:
+    """A key whose data no stable model takes, and a stable model that nobody may send data to."""
+    (problem,) = problems(RINGS.replace("ring: internal", "class: health"))
+    assert "keys[1].class: no stable model accepts data of class 'health': write accepts: [health]" in problem
+    (problem,) = problems(RINGS.replace("stable: a", "stable: b"))
+    assert "endpoints.chat.stable: no key may send data to b: give a key class: health" in problem
+    both = RINGS.replace("stable: a}", "stable: a}, safe: {stable: b}").replace("ring: internal", "class: health")
+    assert problems(both) == []
 
 
 def test_keys_are_told_apart() -> None:

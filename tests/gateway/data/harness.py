@@ -114,6 +114,8 @@ async def data_plane(
     more: str = "",
     models: str = "",
     chat_options: str = "",
+    stable_options: str = "",
+    candidate_options: str = "",
     limits: ConnectionLimits | None = None,
     shadow_reads: bool = True,
     shadow_buffer: int = BUFFER_BYTES,
@@ -121,8 +123,8 @@ async def data_plane(
     """A data plane with the endpoint `chat` on model `old` at `stable`, and a model `new` at `candidate`."""
     text = f"""
 models:
-  old: {{base_url: "{stable}", model: old, api_key: sk-old}}
-  new: {{base_url: "{candidate or stable}", model: new, api_key: sk-new}}
+  old: {{base_url: "{stable}", model: old, api_key: sk-old, {stable_options}}}
+  new: {{base_url: "{candidate or stable}", model: new, api_key: sk-new, {candidate_options}}}
 {models}
 endpoints:
   chat: {{stable: old, {chat_options}}}
