@@ -92,6 +92,7 @@ def sampling_of(config: Config) -> dict[str, Sampling]:
             noise_floor=endpoint.shadow.noise_floor,
             max_tokens_per_minute=endpoint.shadow.max_tokens_per_minute,
             detected=tuple(str(source) for source in endpoint.slices if str(source) in DETECTED),
+            tenant_share=endpoint.max_tenant_share,
         )
         for name, endpoint in config.endpoints.items()
     }

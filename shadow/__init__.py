@@ -14,6 +14,7 @@ P  `windows`     in which window of time a request was assigned
 P  `units`       sticky keys, counted at the points that their first request came to
 P  `sampling`    which exchanges are mirrored, and in which direction
 P  `slices`      the names of an exchange's slices, bounded in number
+P  `tenants`     how much of the evidence one tenant may be
 P  `pacing`      how fast the mirror may ask
 P  `batching`    votes and counts on their way to the store
 P  `errors`      the error tree of this package

@@ -35,6 +35,7 @@ from shadow.signals.catalogue import ALSO, Read
 from shadow.signals.json_paths import VolatilePaths
 from shadow.slices import SliceNames
 from shadow.store import CellStore
+from shadow.tenants import TenantShares
 from shadow.units import unit_member, unit_vote
 
 logger = logging.getLogger(__name__)
@@ -55,13 +56,15 @@ _LOOK_AGAIN_SECONDS: Final = 0.02
 class Sampling:
     """How much of an endpoint's traffic is mirrored; shares of all requests.
 
-    `detected` are the dimensions of slices that are read off the request itself (`shadow.slices.DETECTED`).
+    `detected` are the dimensions of slices that are read off the request itself (`shadow.slices.DETECTED`);
+    `tenant_share` is the most that one tenant may be of the votes.
     """
 
     sample: float
     noise_floor: float
     max_tokens_per_minute: int | None = None
     detected: tuple[str, ...] = ()
+    tenant_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ class ShadowWorker:
         self._store = store
         self._pending = Pending(worker_id)
         self._recent = RecentVoters()
+        self._tenants = TenantShares()
         self._slices = SliceNames()
         self._volatile: dict[tuple[str, str], VolatilePaths] = {}
         self._tokens: dict[str, Tokens] = {}
@@ -182,8 +186,9 @@ class ShadowWorker:
             self._lose(home, "error", exchange.assigned)
 
     def _take(self, exchange: Exchange, home: Home) -> None:
-        member = self._claimed(home, comparison.split_member(exchange))
-        unit = self._claimed(home, unit_member(exchange))
+        member = self._claimed(home, exchange, comparison.split_member(exchange))
+        unit = unit_member(exchange)
+        unit = unit if unit is not None and self._recent.claim(home, unit) else None
         request = read_request(exchange.request_body)
         shares = self._sampling.get(exchange.endpoint)
         choice = Choice(MirrorKind.NONE, UNSAMPLED)
@@ -216,14 +221,21 @@ class ShadowWorker:
         self._cast(home, comparison.split_vote(exchange, ask, readings, slices))
         return readings
 
-    def _claimed(self, home: Home, member: str | None) -> str | None:
-        """The member, where its vote is still open."""
-        return member if member is not None and self._recent.claim(home, member) else None
+    def _claimed(self, home: Home, exchange: Exchange, member: str | None) -> str | None:
+        """The member, where its vote is still open and its tenant is not too much of the evidence."""
+        if member is None or not self._recent.claim(home, member):
+            return None
+        shares = self._sampling.get(exchange.endpoint)
+        if shares is None or self._tenants.admit(home, exchange, shares.tenant_share):
+            return member
+        self._recent.release(home, member)
+        self._lose(home, "tenant_share", exchange.assigned)
+        return None
 
     def _arrange(self, job: Job, kind: MirrorKind) -> None:
         """Claim the votes that are still open for the key, and find room for the mirrors that they need."""
         home, exchange = job.home, job.exchange
-        pair = self._recent.claim(home, comparison.paired_member(exchange))
+        pair = self._claimed(home, exchange, comparison.paired_member(exchange)) is not None
         if kind is MirrorKind.KNOWN:
             if pair:
                 failed = Heard(Unreadable(exchange.failure or "failed"), failed=True)

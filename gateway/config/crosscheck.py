@@ -100,6 +100,9 @@ def _endpoints(config: Config) -> Iterator[Finding]:
         if endpoint.plan not in config.plan_names():
             fix = f"use one of {', '.join(config.plan_names())}"
             yield ("endpoints", name, "plan"), f"there is no plan {endpoint.plan!r}", fix
+        if endpoint.max_tenant_share is not None and "key.tenant" not in map(str, endpoint.slices):
+            message = "nothing says whose a request is"
+            yield ("endpoints", name, "max_tenant_share"), message, "add key.tenant to the endpoint's slices"
     for path, endpoint_name in config.passthrough.items():
         if not path.startswith("/v1/"):
             yield ("passthrough", path), "not a path below /v1/", "write it in full, such as /v1/audio/speech"

@@ -166,6 +166,9 @@ class Endpoint(Section):
     )
     vote_by: VoteSource = Field(default=KeySource(KeyKind.STICKY), description="what counts once as evidence")
     slices: tuple[SliceSource, ...] = Field(default=(), description="dimensions in which signals are reported apart")
+    max_tenant_share: Share | None = Field(
+        default=None, description="the most that one tenant may be of the votes; slices must name key.tenant"
+    )
     shadow: ShadowSpec = Field(default=ShadowSpec(), description="how much is mirrored")
     present_model_as: Literal["upstream", "endpoint"] = Field(
         default="upstream",

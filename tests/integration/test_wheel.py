@@ -68,7 +68,7 @@ def test_nothing_else_in_the_environment_brings_our_package_names(installed: Ins
 
 
 def test_no_package_runs_code_at_every_start_of_python(installed: Installation) -> None:
-    """A `.pth` file can hold code that each interpreter of the environment runs: neither we nor a dependency has one."""
+    """A `.pth` file can hold code that each interpreter of the environment runs: nobody here has one."""
     found = [path.name for path in installed.place.glob("lib/*/site-packages/*.pth")]
     assert [name for name in found if name not in OF_THE_ENVIRONMENT] == []
 

@@ -49,6 +49,7 @@ def test_sections_that_contradict_each_other_are_named(text: str, said: str) -> 
         ("{stable: a, sticky_by: [cookie:x]}", "'cookie:x' names no place in a request"),
         ("{stable: a, sticky_by: [request]}", "request cannot be used here"),
         ("{stable: a, vote_by: conversation}", "conversation cannot be used here"),
+        ("{stable: a, max_tenant_share: 50%}", "nothing says whose a request is: add key.tenant"),
         ("{stable: a, slices: [key.role]}", "'key.role' names no place in a request"),
     ],
 )

@@ -31,7 +31,7 @@ async def _status(plane: DataPlane, method: str, path: str, token: str | None) -
 
 
 async def test_every_route_asks_for_a_key_of_its_plane() -> None:
-    """No key and a wrong one are 401 everywhere; roles of the admin plane find no model; `app` and `admin` are served."""
+    """No key and a wrong one are 401 everywhere; the admin plane's roles find no model; others are served."""
     async with model_server(answers(whole(completion("x")))) as server, data_plane(server.base_url, more=KEYS) as plane:
         for method, path in ASKED:
             assert await _status(plane, method, path, None) == 401, path
