@@ -138,7 +138,7 @@ def run(place: Path, pairs: int, rate: float) -> Ran:
         redis = Redis(unix_socket_path=str(valkey.socket_of(place)))
         upstream = start_replay(processes, "upstream", "new", _recorded(place))
         (place / "config.yaml").write_text(_CONFIG.format(upstream=upstream.base_url))
-        runtime = Runtime(place, place, valkey.url_of(place), "dg")
+        runtime = Runtime(place, place, valkey.address_of(place), "dg")
         worker = processes.start("worker", [sys.executable, "-m", "loadtest.worker_speed", "--worker", str(place)])
         _until_listening(processes, runtime)
         _warm(redis, runtime)
@@ -177,7 +177,7 @@ def _until_listening(processes: Processes, runtime: Runtime) -> None:
 async def _work(place: Path) -> None:
     """The shadow role, until it is killed."""
     config = load_text((place / "config.yaml").read_text(), "config.yaml", {})
-    runtime = Runtime(place, place, valkey.url_of(place), "dg")
+    runtime = Runtime(place, place, valkey.address_of(place), "dg")
     await shadowing.serve(config, runtime, ready=lambda: None, stop=anyio.Event())
 
 
