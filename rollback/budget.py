@@ -42,7 +42,7 @@ in a fixed order. But where either of two sources may show it, they share alpha:
 worth far more (they cost 10 % more pairs for it), a quarter for split.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from math import inf, log
 from typing import Final
@@ -129,11 +129,14 @@ class Test:
         return self.signal not in _PAIRED_AT_THE_ENDS or weight_bps in (0, WEIGHT_SCALE)
 
 
-def expand(plan: Plan, epoch_index: int) -> tuple[Test, ...]:
-    """Every test that the plan's budgets ask for and its stages can feed; `epoch_index` counts from 1."""
+def expand(plan: Plan, epoch_index: int, weights: Collection[int] = ()) -> tuple[Test, ...]:
+    """Every test that the plan's budgets ask for and its stages can feed; `epoch_index` counts from 1.
+
+    `weights` are those in the place of the stages' own.
+    """
     guardrails = sum(budget.budget_class is BudgetClass.GUARDRAIL for budget in plan.budgets)
     per_budget = plan.alpha / (epoch_index * (epoch_index + 1)) / max(1, guardrails)
-    weights = [stage.weight_bps for stage in plan.stages]
+    weights = weights or [stage.weight_bps for stage in plan.stages]
     tests: list[Test] = []
     for budget in plan.budgets:
         mine = [test for test in _tests(budget) if any(test.occurs_at(weight) for weight in weights)]

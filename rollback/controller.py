@@ -16,7 +16,7 @@ import anyio
 
 from rollback import decision as judging
 from rollback.audit import basis_of
-from rollback.carrying import Because, Carrier, Local, next_generation
+from rollback.carrying import Because, Carrier, Local, generation_of, next_generation
 from rollback.decision import Decision, DecisionKind, Facts
 from rollback.errors import Conflict, Frozen, JournalFailed
 from rollback.recall import BY_JOURNAL, lost_generation, recalled
@@ -171,14 +171,17 @@ class Controller:
                 watched.rollout = (await self._carrier.carry_out(loaded.rollout, again, because)).after
             return
         await self._local.seen(endpoint, loaded.rollout, loaded.generation)
-        if loaded.rollout is not None and loaded.rollout.is_running:
+        if loaded.rollout is not None and (loaded.rollout.is_running or _is_kept(loaded.rollout, loaded)):
             await self._judge(loaded.rollout, loaded, watched)
 
     async def _judge(self, rollout: Rollout, loaded: Loaded, watched: Watched) -> None:
         cells, counts = await self._store.evidence(rollout)
         facts = watched.facts(rollout, cells, counts, loaded.now)
         decision = self._decide(rollout, facts, loaded.now)
-        watched.reports = decision.reports
+        if rollout.is_running or decision.changed:
+            watched.reports, watched.kept_reports = decision.reports, ()
+        else:
+            watched.kept_reports = decision.reports
         if not self.leads:
             return  # every gateway shows the numbers; the leader acts on them
         if not decision.changed:
@@ -188,9 +191,7 @@ class Controller:
             if decision.after.holding is not rollout.holding:
                 self._local.held(decision.after)
             return
-        generation = None
-        if decision.kind is DecisionKind.PROMOTE:
-            generation = next_generation(loaded.generation, rollout, self._local.journal, by=ACTOR, now=loaded.now)
+        generation = self._generation(rollout, decision, loaded)
         because = Because(
             actor=ACTOR,
             action=decision.kind.value,
@@ -204,3 +205,19 @@ class Controller:
         watched.rollout = change.after
         if generation is not None:
             watched.generation = generation
+
+    def _generation(self, rollout: Rollout, decision: Decision, loaded: Loaded) -> Generation | None:
+        """The endpoint's next stable: the candidate at a promotion, the old one where that is taken back."""
+        journal = self._local.journal
+        if decision.kind is DecisionKind.PROMOTE:
+            return next_generation(loaded.generation, rollout, journal, by=ACTOR, now=loaded.now)
+        if rollout.is_running:
+            return None
+        remembered = journal.generations.get(rollout.endpoint)
+        return generation_of(rollout.stable, loaded.generation, remembered, by=ACTOR, now=loaded.now)
+
+
+def _is_kept(rollout: Rollout, loaded: Loaded) -> bool:
+    """Whether there is an old stable to go back to: the promotion is the last thing that happened to the endpoint."""
+    generation = loaded.generation
+    return rollout.is_kept(loaded.now) and generation is not None and generation.model == rollout.candidate

@@ -19,6 +19,8 @@ The rules, in the order in which they are asked; the first that applies decides:
 A hold ends by itself when its cause does, except a pause, a freeze without an end, and a wish for approval. Where every
 question of the stage is answered already, silence is no blindness: all keys of a small endpoint may have voted.
 
+After a promotion the same harm rolls back while the old stable is kept, and nothing else is decided.
+
 Not here: what the evidence says (`rollback.evidence`), what is lacking (`rollback.readiness`), and committing it.
 """
 
@@ -55,7 +57,7 @@ class DecisionKind(StrEnum):
     """What to do."""
 
     KEEP = "keep"
-    """Nothing: the rollout has ended."""
+    """Nothing: the rollout has ended, and what is still mirrored after a promotion shows no harm."""
     HOLD = "hold"
     WIDEN = "widen"
     STEP_DOWN = "step_down"
@@ -160,17 +162,21 @@ class _View:
 def decide(rollout: Rollout, facts: Facts, now: float) -> Decision:
     """What to do with `rollout` at `now` (Unix seconds of the store's clock)."""
     evidence = examine(rollout, facts.cells)
-    if not rollout.is_running:
-        return Decision(
-            kind=DecisionKind.KEEP,
-            after=rollout,
-            changed=False,
-            reports=evidence.reports(),
-            sentence=rollout.reason,
-            trigger="",
-        )
     view = _View(rollout, facts, now, evidence, evidence.reports(), recent(facts.counts, facts.previous_counts))
+    if not rollout.is_running:
+        return (_harm(view) if rollout.is_kept(now) else None) or _keep(view)
     return _harm(view) or _burst(view) or _go_on(replace(view, obstacles=tuple(_obstacles(view))))
+
+
+def _keep(view: _View) -> Decision:
+    return Decision(
+        kind=DecisionKind.KEEP,
+        after=view.rollout,
+        changed=False,
+        reports=view.reports,
+        sentence=view.rollout.reason,
+        trigger="",
+    )
 
 
 def _go_on(view: _View) -> Decision:
@@ -185,6 +191,8 @@ def _harm(view: _View) -> Decision | None:
         return None
     row = max(bad, key=_excess)
     reason = view.finding(row, sentences.relation_of_harm(row))
+    if view.evidence.is_after:
+        reason += f"; after the promotion, so {view.rollout.stable} is stable again"
     after = phases.rolled_back(view.rollout, actor=ACTOR, reason=reason, now=view.now)
     return view.transition(DecisionKind.ROLL_BACK, after, _trigger(row))
 

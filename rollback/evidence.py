@@ -32,7 +32,7 @@ from rollback.ledger import Ledger, read
 from rollback.onset import Onset, onset
 from rollback.onset import bar as onset_bar
 from rollback.plan import BudgetClass, Stage
-from rollback.rollout import Rollout
+from rollback.rollout import Phase, Rollout
 from rollback.sequential import still_needed
 from rollback.verdict import SignalReport, Source, Verdict
 from routing.arms import Arm
@@ -50,9 +50,17 @@ LEAST_VOTES: Final = 30
 it should have been measured and was not."""
 
 
+_AFTER: Final = Stage(0)
+"""What there is of a plan after a promotion: mirrors, and nobody exposed."""
+
+
 @dataclass(frozen=True)
 class Evidence:
-    """The counters of a rollout, ready to be judged."""
+    """The counters of a rollout, ready to be judged.
+
+    After a promotion the pairs are those of the mirrors to the old stable, turned so that the promoted model is still
+    the candidate, and there is no stage any more.
+    """
 
     rollout: Rollout
     ledger: Ledger
@@ -61,7 +69,12 @@ class Evidence:
     @property
     def stage(self) -> Stage:
         """The present stage of the plan."""
-        return self.rollout.plan.stages[self.rollout.stage]
+        return _AFTER if self.is_after else self.rollout.plan.stages[self.rollout.stage]
+
+    @property
+    def is_after(self) -> bool:
+        """Whether the rollout was promoted."""
+        return self.rollout.phase is Phase.PROMOTED
 
     @cached_property
     def slice_bar(self) -> float:
@@ -118,7 +131,7 @@ class Evidence:
         test, arms = case.test, case.arms
         everywhere = slice_ == EVERY
         log_harm = case.log_harm()
-        late = onset(self.ledger, test) if everywhere and test.late_alpha else Onset()
+        late = onset(self.ledger, test, endless=self.is_after) if everywhere and test.late_alpha else Onset()
         bar = test.bar if everywhere else test.bar + self.slice_bar
         is_late = late.log_value >= onset_bar(test) and log_harm < bar
         is_harm = is_late or log_harm >= bar
@@ -181,6 +194,9 @@ class Evidence:
 
 def examine(rollout: Rollout, cells: Mapping[str, int]) -> Evidence:
     """The counters of the rollout's epoch, sorted, with the tests that its plan asks for."""
+    if rollout.phase is Phase.PROMOTED:
+        tests = expand(rollout.plan, rollout.epoch_index, weights=(_AFTER.weight_bps,))
+        return Evidence(rollout, read(cells).turned(), tests)
     return Evidence(rollout, read(cells), expand(rollout.plan, rollout.epoch_index))
 
 

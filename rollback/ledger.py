@@ -129,10 +129,48 @@ class Ledger:
                 total += each
         return total
 
+    def turned(self) -> "Ledger":
+        """The same pairs with the arms in each other's place, and nothing else: what each said of the other is −X.
+
+        Agreement has no direction: it is what the two have in common.
+        """
+        other = {arm: arm.other for arm in Arm}
+        return Ledger(
+            paired={place: _turned(place[0], held) for place, held in self.paired.items()},
+            split={},
+            missing={
+                place: {(stage, source, other[arm]): each for (stage, source, arm), each in by_arm.items()}
+                for place, by_arm in self.missing.items()
+            },
+            votes={(stage, source, other[arm]): count for (stage, source, arm), count in self.votes.items()},
+            keyless=self.keyless,
+            window_paired={
+                signal: WindowCounts(tuple(_turned_kind(signal, kind) for kind in held.kinds), held.table)
+                for signal, held in self.window_paired.items()
+            },
+            window_split={},
+            units={},
+        )
+
     def keyless_share(self) -> float:
         """The share of paired votes, over all stages, whose client gave no key."""
         pairs = sum(count for (_, source, _), count in self.votes.items() if source == "paired")
         return max(self.keyless.values(), default=0) / max(1, pairs)
+
+
+UNDIRECTED: Final = frozenset({"agreement"})
+"""Signals whose difference does not turn round with the arms."""
+
+
+def _turned(signal: str, held: PairedCounts) -> PairedCounts:
+    if signal in UNDIRECTED:
+        return held
+    cells = tuple(replace(cell, index=-cell.index) for cell in held.cells)
+    return PairedCounts(cells, held.stages, -held.indices, held.counts)
+
+
+def _turned_kind(signal: str, kind: WindowPairedCell) -> WindowPairedCell:
+    return kind if signal in UNDIRECTED else replace(kind, index=-kind.index)
 
 
 @lru_cache(maxsize=262_144)

@@ -19,7 +19,10 @@ many votes were cast, never on what they said.
 As a function of the counters, log M_f after window n is S_n − min(S_0 … S_{n−1}), S being the running sum of log e_f:
 nothing is kept between looks.
 
-Not here: after promotion, where there is no plan any more, and no mirror of the old stable.
+After a promotion nobody has declared how many windows there will be, so none is too late to begin (`endless`). The mean
+of M_f less the number of windows is then at most a supermartingale, so that an alarm comes on average not before
+T/alpha_late windows, and within the first n of them with a chance of at most n · alpha_late/T (the same source): the
+bound per rollout becomes a rate of alarms.
 """
 
 from dataclasses import dataclass, replace
@@ -69,7 +72,7 @@ def bar(test: Test) -> float:
     return log(MOST_WINDOWS / test.late_alpha) if test.late_alpha else inf
 
 
-def onset(ledger: Ledger, test: Test) -> Onset:
+def onset(ledger: Ledger, test: Test, *, endless: bool = False) -> Onset:
     """What the detector of one test says now; all of it is 0 where nothing was observed by window."""
     windows = _paired(ledger, test) if test.source is Source.PAIRED else _split(ledger, test)
     if windows is None:
@@ -77,7 +80,7 @@ def onset(ledger: Ledger, test: Test) -> Onset:
     sign = 1.0 if test.side is Side.UPPER else -1.0
     limit = 0.0 if test.kind is TestKind.RATIO else sign * test.limit
     kinds = windows.kinds if test.side is Side.UPPER else windows.kinds.mirrored()
-    merged = _merged(windows.counts)
+    merged = _merged(windows.counts, len(windows.counts) if endless else MOST_WINDOWS)
     log_value, begins = detect(kinds, merged, limit, harm_prior(test))
     since = merged[begins:].sum(axis=0)
     return Onset(log_value, int(since.sum()), _estimate(windows, since, test))
@@ -100,15 +103,15 @@ def detect(kinds: Tally, counts: Floats, limit: float, over: Prior) -> tuple[flo
     return log_mean_exp(values, over), int(before[:, loudest].argmin())
 
 
-def _merged(counts: Floats) -> Floats:
+def _merged(counts: Floats, most: int) -> Floats:
     """Rows in order, added up until each holds `LEAST_VOTES`; the last may still be growing."""
-    return np.add.reduceat(counts, _starts(counts), axis=0)
+    return np.add.reduceat(counts, _starts(counts, most), axis=0)
 
 
-def _starts(counts: Floats) -> list[int]:
+def _starts(counts: Floats, most: int) -> list[int]:
     starts, votes = [0], 0.0
     for row, held in enumerate(counts.sum(axis=1)):
-        if votes >= LEAST_VOTES and len(starts) < MOST_WINDOWS:
+        if votes >= LEAST_VOTES and len(starts) < most:
             starts.append(row)
             votes = 0.0
         votes += float(held)

@@ -8,7 +8,7 @@ The rules:
 - It is *promoted* from its last stage, whatever that stage's weight: a plan may end at 10 % if its author says that
   this is proof enough. An operator may promote from anywhere, which is an override and audited as one.
 - From every phase it can be *rolled back*, and from there nowhere: a retry is a new rollout. Also from *promoted*, for
-  a late regression, while the old stable is kept; whether it is, the caller knows.
+  a late regression: by itself while the plan keeps the old stable, by an operator at any time.
 - Holding, being paused and waiting for a deadline are no phases. They are reasons attached to one.
 
 Every move counts the revision up by one, which is what fences stale leaders off.
@@ -113,8 +113,15 @@ def awaits_approval(rollout: Rollout, now: float) -> bool:
 
 
 def promoted(rollout: Rollout, *, actor: str, reason: str, now: float) -> Rollout:
-    """The rollout ended well: its candidate answers everything, as the endpoint's next stable, and needs no grant."""
-    return _ended(rollout, Phase.PROMOTED, WEIGHT_SCALE, actor=actor, reason=reason, now=now)
+    """The rollout ended well: its candidate answers everything, as the endpoint's next stable.
+
+    Where the plan keeps the old stable, mirrors to it go on, in an epoch of their own: the arms change places in it.
+    """
+    ended = _ended(rollout, Phase.PROMOTED, WEIGHT_SCALE, actor=actor, reason=reason, now=now)
+    if rollout.plan.keep_stable_seconds <= 0.0:
+        return ended
+    until = now + rollout.plan.keep_stable_seconds
+    return replace(ended, kept_until=until, epoch=rollout.epoch + 1, epoch_index=rollout.epoch_index + 1)
 
 
 def rolled_back(rollout: Rollout, *, actor: str, reason: str, now: float) -> Rollout:

@@ -82,7 +82,8 @@ class Stage:
 class Plan:
     """Stages from narrow to wide, the budgets, and the chance `alpha` that a harmless candidate is ever rolled back.
 
-    `widen_during` are the hours in which it may widen by itself; none: always.
+    `widen_during` are the hours in which it may widen by itself; none: always. `keep_stable_seconds` is how long the
+    old stable is mirrored to after a promotion, so that a late regression still rolls back; 0: not at all.
     `exclude` are attributes of callers (`tenant:bank`) who have no part in the rollout until it is promoted.
     """
 
@@ -94,6 +95,7 @@ class Plan:
     budgets: tuple[Budget, ...]
     widen_during: tuple[Hours, ...] = ()
     exclude: tuple[str, ...] = ()
+    keep_stable_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         weights = [stage.weight_bps for stage in self.stages]

@@ -54,6 +54,8 @@ class Rollout:
     seconds (None: not yet). `held_seconds` is the time spent paused in this stage before the present pause, which began
     at `paused_at`: neither counts as bake.
     `approved_by` is the operator who has approved of leaving this stage; empty: nobody has.
+    `kept_until` is until when the old stable is kept after the promotion (None: it is not); the mirrors to it are an
+    epoch of their own, after the rollout's.
     `references` are stable's frozen quantiles as bin indices, such as {"ttft.p95": 112}. `peak_burn` is per signal, for
     display. `signal_versions` pins what the counters mean.
     """
@@ -80,6 +82,7 @@ class Rollout:
     paused_at: float | None = None
     held_seconds: float = 0.0
     approved_by: str = ""
+    kept_until: float | None = None
     references: dict[str, int] = field(default_factory=dict)
     peak_burn: dict[str, float] = field(default_factory=dict)
     signal_versions: dict[str, int] = field(default_factory=dict)
@@ -90,26 +93,37 @@ class Rollout:
         """Whether the rollout still has decisions ahead of it."""
         return self.phase not in (Phase.IDLE, Phase.PROMOTED, Phase.ROLLED_BACK)
 
+    def is_kept(self, now: float) -> bool:
+        """Whether the old stable is still mirrored to after the promotion."""
+        return self.phase is Phase.PROMOTED and self.kept_until is not None and now < self.kept_until
+
+    @property
+    def own_epoch(self) -> int:
+        """The epoch that the rollout itself was decided in."""
+        return self.epoch if self.kept_until is None else self.epoch - 1
+
     def stage_seconds(self, now: float) -> float:
         """Seconds spent in the present stage, pauses left out."""
         paused = now - self.paused_at if self.paused and self.paused_at is not None else 0.0
         return max(0.0, now - self.stage_started_at - self.held_seconds - paused)
 
     def grant(self) -> Grant | None:
-        """The exposure lease that this document allows; None when it ended."""
-        if not self.is_running:
+        """The lease that this document allows; None when it ended. After a promotion it exposes nobody to anything."""
+        kept = self.phase is Phase.PROMOTED and self.kept_until is not None
+        if not self.is_running and not kept:
             return None
         return Grant(
             rollout=self.id,
-            candidate=self.candidate,
+            candidate=self.stable if kept else self.candidate,
             salt=self.salt,
-            weight_bps=self.weight_bps,
+            weight_bps=0 if kept else self.weight_bps,
             stage=self.stage,
             revision=self.revision,
             epoch=self.epoch,
-            started_at=self.started_at,
-            include=self.plan.stages[self.stage].include,
-            exclude=self.plan.exclude,
+            started_at=(self.ended_at or 0.0) if kept else self.started_at,
+            include=() if kept else self.plan.stages[self.stage].include,
+            exclude=() if kept else self.plan.exclude,
+            kept=kept,
         )
 
 

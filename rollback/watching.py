@@ -21,13 +21,17 @@ BURST_WINDOW_SECONDS: Final = 10.0
 
 @dataclass(slots=True)
 class Watched:
-    """What the loop last saw of an endpoint, at `now` (server time). `fault` is empty while all is well."""
+    """What the loop last saw of an endpoint, at `now` (server time). `fault` is empty while all is well.
+
+    `reports` are of the rollout itself, `kept_reports` of the mirrors to the old stable after its promotion.
+    """
 
     now: float = 0.0
     rollout: Rollout | None = None
     generation: Generation | None = None
     freeze: Freeze | None = None
     reports: tuple[SignalReport, ...] = ()
+    kept_reports: tuple[SignalReport, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     fault: str = ""
     _samples: deque[tuple[float, Mapping[str, int]]] = field(default_factory=deque)

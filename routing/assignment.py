@@ -69,13 +69,14 @@ def assign(
     """Assign `key` under `grant`.
 
     `attributes` are the caller's (`ring:beta`, `tenant:shop`, `key:ci`). A pin, checked for its right by the caller,
-    goes before rings and the draw, and is never evidence. `crowded`: what `routing.crowding` says of the key.
+    goes before rings and the draw, and is never evidence; after a promotion there is no arm to pin to, since the model
+    that is kept answers mirrors only. `crowded`: what `routing.crowding` says of the key.
     """
     if grant is None:
         return NO_GRANT
     if grant.exclude and not attributes.isdisjoint(grant.exclude):
         return EXCLUDED
-    if pin is not None:
+    if pin is not None and not grant.kept:
         return Assignment(pin, AssignedBy.PIN, grant)
     if grant.include and not attributes.isdisjoint(grant.include):
         return Assignment(Arm.CANDIDATE, AssignedBy.RING, grant)

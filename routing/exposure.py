@@ -31,6 +31,8 @@ class Grant:
     counters that exchanges made under this grant belong to. `started_at` is when the rollout began, in Unix seconds; 0
     where an older controller did not say. `include` are attributes of callers who are on the candidate whatever their
     bucket, `exclude` of those who have no part in the rollout (`ring:beta`, `tenant:shop`, `key:ci`).
+    `kept` says that the rollout was promoted: `candidate` is then the model that was stable before, which only mirrors
+    go to, and what users are served is no longer counted by arm.
     """
 
     rollout: str
@@ -43,6 +45,7 @@ class Grant:
     started_at: float = 0.0
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    kept: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight_bps <= WEIGHT_SCALE:

@@ -199,6 +199,11 @@ class PlanSpec(Section):
         default_factory=dict, description="signal to budget, or off; a signal that is not named keeps its default"
     )
 
+    keep_stable_seconds: Seconds = Field(
+        default=24 * HOUR,
+        validation_alias="keep_stable",
+        description="how long after a promotion the old stable is mirrored to, so that late harm rolls back; 0: not",
+    )
     widen_during: Annotated[
         tuple[HoursSpec, ...],
         BeforeValidator(several, json_schema_input_type=HoursSpec | tuple[HoursSpec, ...]),
@@ -216,6 +221,7 @@ class PlanSpec(Section):
             exclude=self.exclude,
             budgets=tuple(spec.resolve(signal) for signal, spec in budgets.items() if spec is not None),
             widen_during=tuple(spec.resolve() for spec in self.widen_during),
+            keep_stable_seconds=self.keep_stable_seconds,
         )
 
     def _stages(self) -> Iterator[Stage]:

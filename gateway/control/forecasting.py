@@ -97,7 +97,9 @@ class Forecasting:
             traffic = replace(traffic, new_keys=1.0, new_keys_measured=True)
         try:
             loaded = await self._store.load(endpoint)
-            cells, counts = await self._store.evidence(loaded.rollout) if loaded.rollout is not None else ({}, {})
+            last = loaded.rollout
+            own = replace(last, epoch=last.own_epoch) if last is not None else None
+            cells, counts = await self._store.evidence(own) if own is not None else ({}, {})
         except (StoreUnavailable, MalformedState):
             return traffic, profile_of({})
         new_keys = new_keys_of(cells, counts)

@@ -276,7 +276,9 @@ class Operations:
         return {
             **self._headline(name, watched.generation, watched.freeze),
             "fault": watched.fault,
-            "rollout": rollout_view(rollout, watched.counts, watched.reports) if rollout is not None else None,
+            "rollout": rollout_view(rollout, watched.counts, watched.reports, watched.kept_reports)
+            if rollout is not None
+            else None,
         }
 
     def everything(self) -> list[View]:
@@ -311,7 +313,9 @@ class Operations:
     async def _shown(self, rollout: Rollout) -> View:
         counts = await self._store.counts(rollout)
         watched = self._watched[rollout.endpoint]
-        if watched.rollout is not None and watched.rollout.id == rollout.id and watched.reports:
-            return rollout_view(rollout, counts, watched.reports)
+        same = watched.rollout is not None and watched.rollout.id == rollout.id
+        kept = watched.kept_reports if same else ()
+        if same and watched.reports:
+            return rollout_view(rollout, counts, watched.reports, kept)
         decided = [e for e in await self._store.entries(rollout.endpoint, 50) if e.rollout == rollout.id and e.signals]
-        return rollout_view(rollout, counts, decided[0].signals if decided else ())
+        return rollout_view(rollout, counts, decided[0].signals if decided else (), kept)

@@ -43,8 +43,13 @@ def signal_view(report: SignalReport) -> View:
     }
 
 
-def rollout_view(rollout: Rollout, counts: Mapping[str, int], reports: Sequence[SignalReport]) -> View:
-    """One rollout with its numbers."""
+def rollout_view(
+    rollout: Rollout,
+    counts: Mapping[str, int],
+    reports: Sequence[SignalReport],
+    kept_reports: Sequence[SignalReport] = (),
+) -> View:
+    """One rollout with its numbers. `kept_reports` are of the mirrors to the old stable after a promotion."""
     return {
         "id": rollout.id,
         "endpoint": rollout.endpoint,
@@ -66,9 +71,11 @@ def rollout_view(rollout: Rollout, counts: Mapping[str, int], reports: Sequence[
         "started_at": rollout.started_at,
         "stage_started_at": rollout.stage_started_at,
         "ended_at": rollout.ended_at,
+        "kept_until": rollout.kept_until,
         "peak_burn": rollout.peak_burn,
         "requests": {name: counts.get(name, 0) for name in REQUESTS},
         "signals": [signal_view(report) for report in reports],
+        "kept_signals": [signal_view(report) for report in kept_reports],
     }
 
 

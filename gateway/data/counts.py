@@ -74,7 +74,10 @@ class Counts:
 
 
 def counted(draft: Draft) -> list[str]:
-    """The counters that a finished request adds to, by the arm that was assigned and the arm that answered."""
+    """The counters that a finished request adds to, by the arm that was assigned and the arm that answered.
+
+    What comes after a promotion is counted apart, or the rollout's own numbers would go on growing.
+    """
     names = [f"assigned.{draft.assignment.arm}"]
     if not draft.assignment.is_drawn:
         names.append(f"undrawn.{draft.assignment.by}")
@@ -88,4 +91,5 @@ def counted(draft: Draft) -> list[str]:
         names.append("hard_failure.candidate")
     if draft.stable_failed:
         names.append("hard_failure.stable")
-    return names
+    grant = draft.assignment.grant
+    return [f"kept.{name}" for name in names] if grant is not None and grant.kept else names

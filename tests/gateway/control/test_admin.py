@@ -54,7 +54,9 @@ async def test_promoting_step_by_step_and_to_the_end(gateway: Gateway) -> None:
     assert isinstance(rollout, dict)
     assert (rollout["phase"], rollout["reason"]) == ("promoted", "we are sure")
     await gateway.until(lambda: gateway.worker.route.stable.model == "new")
-    assert gateway.worker.weight is None
+    grant = gateway.worker.route.grant
+    assert grant is not None
+    assert (grant.weight_bps, grant.kept, grant.candidate) == (0, True, "old"), "only mirrors, to the old stable"
     shown = (await gateway.http.get("/admin/v1/endpoints/chat")).json()
     assert (shown["stable"], shown["generation"]) == ("new", 1)
     assert '"model":"new"' in gateway.runtime.journal.read_text()
