@@ -32,6 +32,10 @@ def spoken_on(path: str) -> Api:
     return Api.MESSAGES if path.startswith("/v1/messages") else Api.CHAT
 
 
+CLOSE: Final = ((b"connection", b"close"),)
+"""Header of an answer after which the connection is not used again."""
+
+
 class ApiError(Exception):
     """An error that the gateway itself answers with."""
 

@@ -51,6 +51,9 @@ class Cycle(RequestResponseCycle):
             if name == b"content-length":
                 self.chunked_encoding = False
                 self.expected_content_length = int(value)
+            elif name == b"connection":  # only our own errors say so: a model server's is not passed on
+                self.keep_alive = False
+                continue
             parts += (name, b": ", value, b"\r\n")
         if self.chunked_encoding:
             if self.scope["http_version"] == "1.0":

@@ -7,7 +7,7 @@ might each believe another one.
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.data.api import ApiError
+from gateway.data.api import CLOSE, ApiError
 from gateway.upstream.headers import OURS, REQUEST, RawHeaders, end_to_end
 
 _NOTED: Final = {
@@ -74,5 +74,5 @@ def read_incoming(method: str, path: str, query: bytes, headers: RawHeaders, *, 
             case "content_encoding":
                 incoming.content_encoding = value.lower()
     if hosts > 1 or (hosts == 0 and http_version != "1.0"):
-        raise ApiError(400, "invalid_host", "A request must carry exactly one Host header.")
+        raise ApiError(400, "invalid_host", "A request must carry exactly one Host header.", headers=CLOSE)
     return incoming

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
+from typing import Final
 
 import httptools
 from uvicorn.config import Config
@@ -21,19 +22,24 @@ from gateway.data.cycle import Cycle
 from gateway.upstream.timer import NEVER, LazyTimer
 from shadow.exchange import Api
 
+_VERSIONS: Final = ("1.1", "1.0")
+"""A request without a version would be HTTP/0.9, which has no headers: another server would read it otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
     """Bounds of one client's connection; seconds and bytes.
 
     `keep_alive` is longer than the usual client pool keeps a connection, so that it is the client who closes.
-    `unwanted_body`: of a body that was already answered (413), so much is read on and forgotten, so that the client
-    gets to see the answer.
+    `body_bytes_per_second`: what a body must reach on average once `body_progress_seconds` are over, so that a byte
+    now and then keeps no connection. `unwanted_body`: of a body that was already answered (413), so much is read on and
+    forgotten, so that the client gets to see the answer.
     """
 
     head_bytes: int = 64 * 1024
     head_seconds: float = 15.0
     body_progress_seconds: float = 30.0
+    body_bytes_per_second: float = 512.0
     keep_alive_seconds: float = 75.0
     reader_seconds: float = 300.0
     unwanted_body_bytes: int = 64 * 1024 * 1024
@@ -55,6 +61,8 @@ class DataProtocol(HttpToolsProtocol):
         self._in_body = False
         self._head_bytes = 0
         self._unwanted_bytes = 0
+        self._body_bytes = 0
+        self._body_began_at = 0.0
 
     def has_left(self) -> bool:
         """Whether the client is gone."""
@@ -74,8 +82,10 @@ class DataProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone: whoever serves it must know at once."""
         self._gone = True
-        self._timer.stop()
+        self._timer.close()
         super().connection_lost(exc)
+        # a request knows its connection; let the connection forget it, or both would wait for a garbage collection
+        self.cycle = self.scope = None  # type: ignore[assignment] # as uvicorn sets them up
         if self.on_left is not None:
             self.on_left()
 
@@ -123,8 +133,11 @@ class DataProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is complete: serve the request, or queue it behind the one that is being served."""
         self._in_head, self._in_body = False, True
-        self._timer.until(monotonic() + self._limits.body_progress_seconds)
+        self._body_bytes, self._body_began_at = 0, monotonic()
+        self._timer.until(self._body_began_at + self._limits.body_progress_seconds)
         version = self.parser.get_http_version()
+        if version not in _VERSIONS:
+            raise httptools.HttpParserError(f"HTTP/{version} is not spoken here")
         path, query = _split(self.url)
         scope = self.scope
         scope["method"] = self.parser.get_method().decode("ascii")
@@ -155,7 +168,9 @@ class DataProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of the request's body."""
-        self._timer.until(monotonic() + self._limits.body_progress_seconds)
+        self._body_bytes += len(body)
+        paid = self._body_began_at + self._body_bytes / self._limits.body_bytes_per_second
+        self._timer.until(min(monotonic(), paid) + self._limits.body_progress_seconds)
         if self.cycle.response_complete:
             self._unwanted_bytes += len(body)
             if self._unwanted_bytes > self._limits.unwanted_body_bytes:

@@ -263,7 +263,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport is gone."""
         was_closed, self.closed = self.closed, True
-        self._timer.stop()
+        self._timer.close()
+        # it holds this connection's methods: without it, whoever forgets the connection last frees both
+        self._parser = None  # type: ignore[assignment] # nothing is parsed any more
         if self._in_exchange and not self.complete:
             if self.has_head and not self._has_framing and exc is None and self._error is None:
                 self.complete = True

@@ -12,6 +12,10 @@ from typing import Final
 NEVER: Final = float("inf")
 
 
+def _nobody() -> None:
+    """Who is told by a closed timer."""
+
+
 class LazyTimer:
     """Calls `on_due` once the deadline has passed. Instants are `time.monotonic`'s."""
 
@@ -38,6 +42,11 @@ class LazyTimer:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+
+    def close(self) -> None:
+        """Stop, and let go of whoever was to be told: so that neither waits for a garbage collection."""
+        self.stop()
+        self._on_due = _nobody
 
     def _arm(self, at: float) -> None:
         self._armed_for = at
