@@ -30,7 +30,7 @@ ALPHA: Final = 0.05
 TIMES: Final = (2, 5, 10)
 METHODS: Final = ("driftgate", "failed checks", "Mann–Whitney", "confidence sequence")
 ONSET: Final = 10_000
-_ALPHAS: Final = np.geomspace(0.9, 1e-4, 30)
+_ALPHAS: Final = np.geomspace(0.99, 1e-4, 120)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,8 +1,8 @@
 """Drift that begins late: how long until the rollback, beside the same drift from the start.
 
 Votes come at 8 a second and are sorted into the product's own windows (`shadow.windows`, merged as `rollback.onset`
-merges them). The detector is looked at after every vote: its value is S − min S over the beginnings of windows, for
-each bet, and can only rise with an event for harm. Some moments are handed to the product's judge as cells, all votes
+merges them). The detector is looked at after every vote: it sums what each bet has made since the beginning of each
+window, and can only rise with an event for harm. Some moments are handed to the product's judge as cells, all votes
 and votes by window, and must give the same burn.
 """
 
@@ -22,6 +22,7 @@ from rollback.verdict import Source
 from shadow.windows import window_of
 
 ONSETS: Final = (0, 2_000, 30_000)
+TIMES: Final = (5, 10)
 VOTES_A_SECOND: Final = 8.0
 BEGAN_AT: Final = 1_000_000.0
 
@@ -51,17 +52,18 @@ class Found:
 
 
 def measure(runs: int, seed: int) -> list[Delay]:
-    """A drift of five times the limit after 0, 2,000 and 30,000 votes."""
-    return [row for source in (Source.PAIRED, Source.SPLIT) for row in _delays(source, runs, seed)]
+    """Drifts of five and ten times the limit after 0, 2,000 and 30,000 votes."""
+    sources = (Source.PAIRED, Source.SPLIT)
+    return [row for source in sources for times in TIMES for row in _delays(source, times, runs, seed)]
 
 
-def _delays(source: Source, runs: int, seed: int) -> list[Delay]:
-    name = "pairs" if source is Source.PAIRED else "split at 10 %"
+def _delays(source: Source, times: int, runs: int, seed: int) -> list[Delay]:
+    name = f"{'pairs' if source is Source.PAIRED else 'split at 10 %'}, {times} × the limit"
     rules = {"all evidence at the whole alpha": False, "all evidence, or the search for a late onset": True}
     rows: dict[str, list[Delay]] = {rule: [] for rule in rules}
     for after in ONSETS:
         length = after + (40_000 if source is Source.SPLIT else 12_000)
-        found = rollbacks(scenes.onset(after, source, length), LEVEL, runs, seed + after, since=after)
+        found = rollbacks(scenes.onset(after, times, source, length), LEVEL, runs, seed + after, since=after)
         for (rule, decides), at in zip(rules.items(), (found.plain, found.both), strict=True):
             ended = np.isfinite(at)
             votes = float(np.where(ended, at, length).mean()) - after
@@ -84,7 +86,8 @@ def shares(runs: int, seed: int) -> list[Share]:
 def rollbacks(scene: Scene, alpha: float, runs: int, seed: int, since: int = 0, checks: int = 5) -> Found:
     """When a test with this alpha, all of it plain or divided as the product divides it, would roll back."""
     over, starts = claim(scene), _starts(scene.votes)
-    bars = (log(1 / alpha), log(1 / (alpha * (1 - LATE_SHARE))), log(onset.MOST_WINDOWS / (alpha * LATE_SHARE)))
+    late_share = LATE_SHARE[scene.source]
+    bars = (log(1 / alpha), log(1 / (alpha * (1 - late_share))), log(1 / (alpha * late_share)))
     random = np.random.default_rng(seed)
     plain, both = np.full(runs, inf), np.full(runs, inf)
     for start in range(0, runs, CHUNK):
@@ -130,9 +133,11 @@ def _late(over: Claim, found: Events, seen: Looks, starts: Ints) -> Floats:
             marks[:, 1:, 3 * stage + kind] = inside.cumsum(axis=1)[:, :-1]
         passed = np.concatenate([[0], np.cumsum(scene.stage == stage)])[starts]
         marks[:, :, 3 * stage + 2] = passed - marks[:, :, 3 * stage] - marks[:, :, 3 * stage + 1]
-    least = np.minimum.accumulate(marks @ over.steps, axis=1)
+    begun = np.logaddexp.accumulate(-(marks @ over.steps), axis=1)
     now = np.searchsorted(starts, seen.vote - 1, side="right") - 1
-    log_wealth = seen.counts @ over.steps - least[seen.run, now] + over.over.log_weights
+    yet_to_begin = np.log(np.maximum(onset.MOST_WINDOWS - 1 - now, 1e-9))[:, None]
+    total = np.logaddexp(seen.counts @ over.steps + begun[seen.run, now], yet_to_begin)
+    log_wealth = total - log(onset.MOST_WINDOWS) + over.over.log_weights
     top = log_wealth.max(axis=1)
     value: Floats = top + np.log(np.exp(log_wealth - top[:, None]).sum(axis=1))
     return value

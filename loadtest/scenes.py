@@ -132,10 +132,10 @@ def harmless(votes: int) -> tuple[Scene, ...]:
     return tuple(found)
 
 
-def onset(after: int, source: Source, votes: int) -> Scene:
-    """Harmless for so many votes, then five times the limit."""
+def onset(after: int, times: int, source: Source, votes: int) -> Scene:
+    """Harmless for so many votes, then so many times the limit."""
     if source is Source.PAIRED:
         noise = steady(votes, 0.005)
-        return paired(f"pairs, onset after {after:,}", late(votes, after, 0.005, 0.005 + 5 * LIMIT), noise)
+        return paired(f"pairs, onset after {after:,}", late(votes, after, 0.005, 0.005 + times * LIMIT), noise)
     s = steady(votes, STABLE)
-    return split(f"split at 10 %, onset after {after:,}", s, s + late(votes, after, 0.0, 5 * LIMIT), (1000,))
+    return split(f"split at 10 %, onset after {after:,}", s, s + late(votes, after, 0.0, times * LIMIT), (1000,))

@@ -11,6 +11,7 @@ from loadtest.judge_speed import Timing
 from loadtest.late_onset import Delay
 from rollback.budget import LATE_SHARE
 from rollback.onset import MOST_WINDOWS
+from rollback.verdict import Source
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = ROOT / "docs" / "statistics.md"
@@ -208,7 +209,8 @@ def tables(results: Results) -> str:
         documented_runs=results.documented_runs,
         level=LEVEL,
         minutes=results.seconds / 60,
-        late_share=LATE_SHARE,
+        late_paired=LATE_SHARE[Source.PAIRED],
+        late_split=LATE_SHARE[Source.SPLIT],
         windows=MOST_WINDOWS,
         summary=summary(results),
         alarms=shares_table(results.alarms),
@@ -277,9 +279,9 @@ answer while it spoils others. Split votes are requests of both arms.
 
 ## A drift that begins late
 
-Five times the limit, after so many votes without any drift. Votes come at 8 a second. The search for a late onset has
-{late_share:.0%} of the test's alpha, and an alarm needs T/alpha for its T = {windows} windows; the plain test has
-the rest.
+Five and ten times the limit, after so many votes without any drift. Votes come at 8 a second. The search for a late
+onset has a part of the test's alpha, {late_paired:.0%} for pairs and {late_split:.0%} for users, and each of its
+{windows} windows has its part of that; the plain test has the rest.
 
 {late}
 

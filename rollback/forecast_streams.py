@@ -6,7 +6,7 @@ priors of `rollback.cases`. Only the chances are supposed.
 Not here: drawing from them (`rollback.forecast_runs`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import erf, log, sqrt
 from typing import Final
 
@@ -16,7 +16,7 @@ from rollback.budget import Test, no_harm_alpha, question
 from rollback.cases import harm_prior
 from rollback.plan import BudgetClass, Plan, Stage
 from rollback.profiles import Profile, SignalProfile, Traffic
-from rollback.sequential import PAIRED_NO_HARM, SPLIT_NO_HARM, Floats, Prior, Tally
+from rollback.sequential import PAIRED_NO_HARM, SPLIT_NO_HARM, Floats, Prior, Tally, log_factors
 from rollback.tallies import Bucket, Purpose, ceiling_tally, lattice_tally, split_tally
 from rollback.verdict import Side, Source, TestKind
 from routing.arms import Arm
@@ -141,8 +141,7 @@ class StageSetting:
 
 def steps(tally: Tally, mean: float, over: Prior) -> Floats:
     """Log e(X; f) for each value of a tally and each bet; a claim that is impossible is refuted by any value."""
-    room = np.maximum(mean - tally.low, 1e-9)
-    out: Floats = np.log1p(np.outer((tally.values - tally.low) / room - 1.0, over.bets))
+    out = log_factors(replace(tally, low=np.minimum(tally.low, mean - 1e-9)), mean, over)
     if tally.counts.all():
         return out
     return np.where(tally.counts[:, None] > 0.0, out, 0.0)

@@ -4,25 +4,26 @@ Evidence of all stages together slows down with good history: after 30,000 good 
 So each guardrail's test is also a detector of change. With a bet f, and e_f(j) the product of what window j's votes
 multiply a stake by,
 
-    M_f ← max(M_f, 1) · e_f(j),        alarm when the mean of M_f over the prior reaches T / alpha_late
+    R_f ← (R_f + 1) · e_f(j),        alarm when the mean over the prior of (R_f + T − n) / T reaches 1 / alpha_late
 
-Every window begins anew where the past speaks against harm. The mean of M_f is at most the sum of the e-processes that
-begin with windows 1 … T, and that sum, with 1 for each that has not begun, is a non-negative supermartingale which
-starts at T. So by Ville's inequality the chance that it *ever* reaches T/alpha_late is at most alpha_late, whenever one
-looks, in the middle of a window too (Shin, Ramdas & Rinaldo, E-detectors, arXiv 2203.03532). The bound needs T to be
-declared: after `MOST_WINDOWS` no further one begins, and the last goes on. An alarm at 1/alpha would come in 23 to 52 %
-of harmless rollouts.
+after n windows of T. R_f is the sum of the e-processes that begin with windows 1 … n, and 1 stands for each that has
+not begun: the whole is a non-negative supermartingale which starts at 1. So by Ville's inequality the chance that it
+*ever* reaches 1/alpha_late is at most alpha_late, whenever one looks, in the middle of a window too. It is the detector
+of Shiryaev and Roberts, of e-values (Shin, Ramdas & Rinaldo, E-detectors, arXiv 2203.03532), and never below the one of
+Page, M_f ← max(M_f, 1) · e_f(j), which keeps the largest of these e-processes instead of their sum: users are found 2
+to 7 % sooner by it, pairs as soon. The bound needs T to be declared: after `MOST_WINDOWS` no further one begins, and
+the last goes on. Without the division by T it would fire in 23 to 52 % of harmless rollouts.
 
 A window is one of `shadow.windows` or several in a row, until they hold `LEAST_VOTES`. Where one ends depends on how
 many votes were cast, never on what they said.
 
-As a function of the counters, log M_f after window n is S_n − min(S_0 … S_{n−1}), S being the running sum of log e_f:
-nothing is kept between looks.
+As a function of the counters R_f after window n is Σ_j exp(S_n − S_j), j = 0 … n − 1, S being the running sum of
+log e_f: nothing is kept between looks.
 
-After a promotion nobody has declared how many windows there will be, so none is too late to begin (`endless`). The mean
-of M_f less the number of windows is then at most a supermartingale, so that an alarm comes on average not before
-T/alpha_late windows, and within the first n of them with a chance of at most n · alpha_late/T (the same source): the
-bound per rollout becomes a rate of alarms.
+After a promotion nobody has declared how many windows there will be, so none is too late to begin (`endless`). In the
+first T of them the chance of an alarm is still at most alpha_late. R_f less the number of windows is a supermartingale
+that starts at 0, so over any number of windows alarms come on average at most once in T · (1/alpha_late − 1) of them
+(the same source): the bound per rollout becomes a rate of alarms.
 """
 
 from dataclasses import dataclass, replace
@@ -34,7 +35,7 @@ import numpy as np
 from rollback.budget import Test
 from rollback.cases import harm_prior
 from rollback.ledger import Ledger
-from rollback.sequential import Floats, Prior, Tally, log_mean_exp
+from rollback.sequential import Floats, Prior, Tally, log_factors, log_mean_exp
 from rollback.tallies import Bucket, Purpose, ceiling_tally, rates, split_tally
 from rollback.verdict import Side, Source, TestKind
 from routing.arms import Arm
@@ -69,7 +70,7 @@ class _Windows:
 
 def bar(test: Test) -> float:
     """The log value that is an alarm."""
-    return log(MOST_WINDOWS / test.late_alpha) if test.late_alpha else inf
+    return log(1.0 / test.late_alpha) if test.late_alpha else inf
 
 
 def onset(ledger: Ledger, test: Test, *, endless: bool = False) -> Onset:
@@ -91,15 +92,16 @@ def detect(kinds: Tally, counts: Floats, limit: float, over: Prior) -> tuple[flo
 
     `kinds` gives the value and range of each column, turned so that harm points upwards.
     """
-    room = limit - kinds.low
-    if (room <= 0.0).any():
+    if (limit <= kinds.low).any():
         return inf, 0
-    gains = (kinds.values - kinds.low) / room - 1.0
-    logs = counts @ np.log1p(np.outer(gains, over.bets))
+    logs = counts @ log_factors(kinds, limit, over)
     sums = np.cumsum(logs, axis=0)
     before = np.vstack((np.zeros((1, len(over.bets))), sums[:-1]))
-    values = sums[-1] - before.min(axis=0)
-    loudest = int((over.log_weights + values).argmax())
+    least = before.min(axis=0)
+    begun = sums[-1] - least + np.log(np.exp(least - before).sum(axis=0))
+    yet_to_begin = log(max(MOST_WINDOWS - len(counts), 1e-9))
+    values = np.logaddexp(begun, yet_to_begin) - log(MOST_WINDOWS)
+    loudest = int((over.log_weights + begun).argmax())
     return log_mean_exp(values, over), int(before[:, loudest].argmin())
 
 

@@ -11,6 +11,20 @@ however often and whenever one looks. `log_evidence` is the logarithm of that av
 order of observations, their batching, and the replica that saw them change nothing. The bet is fixed beforehand and
 never adapted, because an adaptive bet needs an arrival order, and counters of several replicas have none.
 
+**Bets that follow the weight.** Split evidence is gathered at several weights, and the fraction that suits one of them
+suits no other: one bad event of the candidate pays 1/w, so the best f is about w itself. There a bet is an *edge* c,
+which stakes at each weight what would be best if the candidate's bad events came 1 + c times as often as the limit
+allows:
+
+    f(c; X) = q·c / (1 + q·(1 + c)),        q = −low / high of X, for harm upwards q = r·w / (1 − w)
+
+For the ratio test this *is* the bet that grows fastest at every w, if the true ratio is (1 + c)·r; for points it is so
+as w goes to 0, "allowed" being stable's rate and the limit. f lies in (0, 1) for every c > 0. It is a function of c,
+fixed before the rollout, and of the range of X, fixed when the request was assigned: it is known before X is, so each
+factor has conditional mean ≤ 1 as above, whatever changed the weights in the meantime, the outcomes so far included.
+And since each counter carries its weight, the product of the factors is still a function of counts. On a ramp from 1 to
+50 % a drift of twice the limit exposed 3,319 users with the same f at all weights, and 1,224 so.
+
 The claim "mean ≥ m" is tested on the mirror image (−X, −m). `low` and `high` belong to the observation, not to the
 test: split evidence gathered at several weights has other ranges at each, and any of them was fixed when the request
 was assigned, which is all that the proof needs.
@@ -23,8 +37,10 @@ said otherwise (`docs/adr/0005`):
   or 5 % of pairs improving at the same time. Half near 1 and half even over (.02, .95): 1.11–1.36.
 - `PAIRED_NO_HARM`: a third near 1 (hardly any pair differs), the rest over all sizes. 1.22–1.26 × with 0, .2 or 1 % of
   pairs differing each way.
-- `SPLIT_HARM`: one bad event of the candidate pays up to 1/weight, so the best f is about the weight itself (.01 to .1
-  at 1 to 10 %) and .3 to .9 at 50 %: even in log f. 1.27–1.41 × at 1, 5 and 50 % weight, for points and for ratios.
+- `SPLIT_HARM`: edges. Two fifths at .35, near the best bet for a drift of 2 × the limit, because that is where exposure
+  is long; the rest thins out up to 50 (stable without errors) and down to .1 (a limit much smaller than stable's rate).
+  1.12–1.40 × at 1, 5 and 50 % weight, for points and ratios, 1.12–1.24 of it at 2 × the limit. Sixteen edges even in
+  log c from .1 to 100: 1.09–1.36 ×, but 1.25–1.35 × at 2 × the limit.
 - `SPLIT_NO_HARM`: for a rare event such as an error most of the proof comes from seeing none, so nearly half of the
   mass is at .999 and the rest even in log(1 − f). 1.09 × for a candidate without any error (at 1 % weight and 3 points
   10,850 requests, 108 of them its own; no valid test can do it before 9,985), 1.29 × with 1 % of errors on both arms.
@@ -39,7 +55,7 @@ Not here: what X is and which m (`rollback.budget`, `rollback.tallies`), and wha
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf, log
 from typing import Final, TypeAlias
 
@@ -51,18 +67,44 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prior:
-    """Fractions of wealth to stake, and the logarithm of the share of the initial wealth that stakes each."""
+    """Bets, and the logarithm of the share of the initial wealth that makes each.
+
+    A bet is a fraction of wealth to stake on every observation; or, where `follows_weight`, an edge (see above), whose
+    fraction is another one at each weight.
+    """
 
     bets: Floats
     log_weights: Floats
+    follows_weight: bool = False
+
+    def fractions(self, low: Floats, high: Floats) -> Floats:
+        """The fraction that each bet stakes (columns) on observations with these ranges (rows)."""
+        if not self.follows_weight:
+            return np.broadcast_to(self.bets, (len(low), len(self.bets)))
+        odds = (-low / high)[:, None]
+        found: Floats = odds * self.bets / (1.0 + odds * (1.0 + self.bets))
+        return found
 
 
 def prior(*parts: tuple[Floats, float]) -> Prior:
     """A prior of several parts: each is a grid of bets in (0, 1) and the mass that it shares evenly."""
+    made = _mixed(parts)
+    if not ((made.bets > 0.0) & (made.bets < 1.0)).all():
+        raise ValueError("a bet is a fraction of wealth strictly between 0 and 1")
+    return made
+
+
+def edges(*parts: tuple[Floats, float]) -> Prior:
+    """The same of edges, which are positive."""
+    made = _mixed(parts)
+    if not (made.bets > 0.0).all():
+        raise ValueError("an edge is positive")
+    return replace(made, follows_weight=True)
+
+
+def _mixed(parts: tuple[tuple[Floats, float], ...]) -> Prior:
     bets = np.concatenate([grid for grid, _ in parts])
     weights = np.concatenate([np.full(len(grid), mass / len(grid)) for grid, mass in parts])
-    if not ((bets > 0.0) & (bets < 1.0)).all():
-        raise ValueError("a bet is a fraction of wealth strictly between 0 and 1")
     return Prior(bets, np.log(weights / weights.sum()))
 
 
@@ -72,7 +114,12 @@ PAIRED_HARM: Final = prior(
 PAIRED_NO_HARM: Final = prior(
     (np.array([0.995]), 0.35), (np.linspace(0.35, 0.95, 8), 0.35), (np.geomspace(0.03, 0.32, 7), 0.30)
 )
-SPLIT_HARM: Final = prior((np.geomspace(0.002, 0.95, 16), 1.0))
+SPLIT_HARM: Final = edges(
+    (np.array([0.1, 0.2]), 0.08),
+    (np.array([0.35]), 0.40),
+    (np.array([0.7, 1.4]), 0.24),
+    (np.geomspace(2.8, 50.0, 4), 0.28),
+)
 SPLIT_NO_HARM: Final = prior((np.array([0.999]), 0.45), (1.0 - np.geomspace(0.02, 0.8, 12), 0.55))
 CEILING_HARM: Final = prior((np.linspace(0.02, 0.98, 25), 1.0))
 
@@ -112,11 +159,19 @@ def log_evidence(tally: Tally, mean: float, over: Prior) -> float:
     """
     if not tally.counts.any():
         return 0.0
-    room = mean - tally.low
-    if (room <= 0.0).any():
+    if (mean <= tally.low).any():
         return inf
-    gains = (tally.values - tally.low) / room - 1.0
-    return log_mean_exp(tally.counts @ np.log1p(np.outer(gains, over.bets)), over)
+    return log_mean_exp(tally.counts @ log_factors(tally, mean, over), over)
+
+
+def log_factors(tally: Tally, mean: float, over: Prior) -> Floats:
+    """Log e(X; f): by what each of the tally's values (rows) multiplies the wealth of each bet (columns), once.
+
+    `mean` is above every `low`.
+    """
+    gains = (tally.values - tally.low) / (mean - tally.low) - 1.0
+    found: Floats = np.log1p(gains[:, None] * over.fractions(tally.low, tally.high))
+    return found
 
 
 def log_mean_exp(log_wealth: Floats, over: Prior) -> float:
@@ -164,6 +219,5 @@ def still_needed(tally: Tally, mean: float, over: Prior, bar: float) -> int | No
     missing = bar - log_evidence(tally, mean, over)
     if missing <= 0.0:
         return 0
-    gains = (tally.values - tally.low) / (mean - tally.low) - 1.0
-    growth = float((tally.counts @ np.log1p(np.outer(gains, over.bets))).max()) / tally.n
+    growth = float((tally.counts @ log_factors(tally, mean, over)).max()) / tally.n
     return ceil(missing / growth) if growth > 0.0 else None

@@ -15,7 +15,7 @@ from rollback.evidence import judge
 from rollback.ledger import read
 from rollback.onset import LEAST_VOTES, MOST_WINDOWS, bar, detect, onset
 from rollback.plan import Budget, BudgetClass
-from rollback.sequential import PAIRED_HARM, Tally, log_mean_exp
+from rollback.sequential import PAIRED_HARM, Tally, log_evidence, log_mean_exp
 from rollback.verdict import Verdict
 from tests.rollback.scenes import ERRORS, REFUSAL, facts, pairs, plan, rollout, row, split, total
 
@@ -75,13 +75,14 @@ def test_only_guardrails_are_searched() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 99), st.integers(0, 9)), min_size=1, max_size=30))
 def test_the_detector_is_its_recursion(rows: list[tuple[int, int, int]]) -> None:
-    """M ← max(M, 1) · e for each bet, averaged after."""
+    """R ← (R + 1) · e for each bet, with 1 for each window that is still to come; averaged after."""
     counts = np.array(rows, dtype=np.float64)
     logs = counts @ np.log1p(np.outer((KINDS.values + 1.0) / 1.02 - 1.0, PAIRED_HARM.bets))
-    m = np.zeros(len(PAIRED_HARM.bets))
+    r = np.full(len(PAIRED_HARM.bets), -np.inf)
     for each in logs:
-        m = np.maximum(m, 0.0) + each
-    assert detect(KINDS, counts, 0.02, PAIRED_HARM)[0] == pytest.approx(log_mean_exp(m, PAIRED_HARM), abs=1e-9)
+        r = np.logaddexp(r, 0.0) + each
+    mean = np.logaddexp(r, log(MOST_WINDOWS - len(rows))) - log(MOST_WINDOWS)
+    assert detect(KINDS, counts, 0.02, PAIRED_HARM)[0] == pytest.approx(log_mean_exp(mean, PAIRED_HARM), abs=1e-9)
 
 
 @given(st.randoms(use_true_random=False))
@@ -105,11 +106,14 @@ def test_a_harmless_candidate_is_hardly_ever_alarmed_at() -> None:
     random, runs, alarms = np.random.default_rng(7), 300, 0
     for _ in range(runs):
         counts = random.multinomial(200, [0.01, 0.96, 0.03], size=60).astype(np.float64)
-        alarms += any(detect(KINDS, counts[:n], 0.02, PAIRED_HARM)[0] >= log(60 / 0.05) for n in range(1, 61))
+        alarms += any(detect(KINDS, counts[:n], 0.02, PAIRED_HARM)[0] >= log(1 / 0.05) for n in range(1, 61))
     assert alarms <= 0.05 * runs
 
 
-def test_the_bar_declares_how_many_windows_there_may_be() -> None:
-    """T / alpha_late, not 1 / alpha."""
+def test_each_window_begins_with_its_part_of_the_declared_number() -> None:
+    """One window after which nothing is left to begin is worth a T-th of what its votes say."""
     (test, *_) = expand(plan(REFUSAL), 1)
-    assert bar(test) == pytest.approx(log(MOST_WINDOWS) + log(1.0 / test.late_alpha))
+    window = windowed("refusal", range(1), same=100, worse=100)
+    alone = log_evidence(Tally(KINDS.values, np.array([0.0, 100.0, 100.0]), -ONES, ONES), test.limit, PAIRED_HARM)
+    assert onset(read(window), test).log_value == pytest.approx(alone - log(MOST_WINDOWS), abs=1e-6)
+    assert bar(test) == pytest.approx(log(1.0 / test.late_alpha))

@@ -11,7 +11,7 @@ from rollback.decision import DecisionKind, decide
 from rollback.evidence import judge
 from rollback.plan import Budget
 from rollback.rollout import Phase
-from rollback.verdict import Source
+from rollback.verdict import Source, TestKind
 from tests.rollback.scenes import REFUSAL, facts, pairs, rollout, row, split, total, votes
 
 JUDGED = rollout(Budget("refusal", max_increase=0.02, max_decrease=0.05, max_ratio=2.5, ceiling=0.2), stage=3)
@@ -56,6 +56,30 @@ def test_a_good_vote_turned_bad_in_any_window_never_lowers_burn(
     after = before + Counter({f"wp/refusal/{window}/5": 1}) - Counter({f"wp/refusal/{window}/0": 1})
     burns = [row(judge(rollout(), cells), "refusal").burn for cells in (before, after)]
     assert burns[1] >= burns[0] - 1e-9
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from([100, 1000, 5000]), st.sampled_from(["stable", "candidate"]), st.sampled_from("01")),
+        st.integers(1, 900),
+        min_size=1,
+    ),
+    st.data(),
+)
+def test_at_any_weight_the_candidates_bad_votes_never_lower_burn_and_stables_never_raise_it(
+    counts: dict[tuple[int, str, str], int], data: st.DataObject
+) -> None:
+    """Evidence of several weights together, points and ratio, a good vote turned into a bad one."""
+    before = Counter({f"s/refusal/*/3/{weight}/{arm}/{event}": n for (weight, arm, event), n in counts.items()})
+    weight, arm, _ = data.draw(st.sampled_from(sorted(counts)))
+    place = f"s/refusal/*/3/{weight}/{arm}"
+    before += Counter({f"{place}/0": 1})
+    after = before + Counter({f"{place}/1": 1}) - Counter({f"{place}/0": 1})
+    for kind in (TestKind.POINTS, TestKind.RATIO):
+        burns = [row(judge(JUDGED, cells), "refusal", Source.SPLIT, kind).burn for cells in (before, after)]
+        worse, better = burns if arm == "stable" else burns[::-1]
+        assert worse >= better - 1e-9
 
 
 @pytest.mark.parametrize("stage", range(5))

@@ -17,11 +17,15 @@ from rollback.sequential import (
     Floats,
     Prior,
     Tally,
+    edges,
     log_evidence,
+    log_factors,
     lower_bound,
     prior,
     still_needed,
 )
+
+ONES = np.ones(3)
 
 RUNS = 2000
 """Simulated rollouts per figure: a rate of 5 % is then known to ± 1 point."""
@@ -64,8 +68,8 @@ def split(stable: float, candidate: float, weight: float, limit: float, ratio: f
 def first_crossings(world: World, over: Prior, bar: float, horizon: int, runs: int = RUNS) -> Floats:
     """For each run the vote at which log e reaches the bar, looking after every vote; inf for never."""
     random = np.random.default_rng(20261121)
-    gains = (world.values - world.low) / (world.claim - world.low) - 1.0
-    steps = np.log1p(np.outer(gains, over.bets))
+    ranges = world.low * np.ones(3), world.high * np.ones(3)
+    steps = log_factors(Tally(world.values, np.ones(3), *ranges), world.claim, over)
     crossed = np.full(runs, inf)
     alive = np.arange(runs)
     wealth = np.tile(over.log_weights, (runs, 1))
@@ -195,6 +199,51 @@ def test_a_bet_that_can_lose_everything_cannot_be_made(bet: float) -> None:
     """At f = 1 one vote ends the test for ever."""
     with pytest.raises(ValueError, match="strictly between"):
         prior((np.array([bet]), 1.0))
+
+
+@pytest.mark.parametrize("edge", [0.0, -1.0])
+def test_an_edge_against_harm_cannot_be_bet_on(edge: float) -> None:
+    """It would stake nothing, or on the other side."""
+    with pytest.raises(ValueError, match="positive"):
+        edges((np.array([edge]), 1.0))
+
+
+@pytest.mark.parametrize("ratio", [1.0, 2.5])
+@given(weight=st.floats(0.001, 0.999), edge=st.floats(0.05, 50.0))
+def test_an_edge_is_the_fastest_bet_on_a_rate_that_many_times_the_allowed(
+    ratio: float, weight: float, edge: float
+) -> None:
+    """At every weight no other fraction grows faster where the candidate's rate is (1 + edge) · ratio · stable's."""
+    stable = 0.5 / (ratio * (1.0 + edge))
+    world = split(stable, 0.5, weight, 0.0, ratio)
+    seen = Tally(world.values, world.chances, np.full(3, world.low), np.full(3, world.high))
+    best = float((world.chances @ log_factors(seen, 0.0, edges((np.array([edge]), 1.0)))).item())
+    (fraction,) = edges((np.array([edge]), 1.0)).fractions(seen.low[:1], seen.high[:1])[0]
+    assert 0.0 < fraction < 1.0
+    for other in (0.9 * fraction, fraction + 0.1 * (1.0 - fraction)):
+        rival = Prior(np.array([other]), np.zeros(1))
+        assert best >= float((world.chances @ log_factors(seen, 0.0, rival)).item()) - 1e-12
+
+
+def test_weights_that_answer_to_what_was_seen_cause_no_more_false_alarms() -> None:
+    """Drift at the limit, while a hostile schedule widens after each good stretch and narrows after each bad event."""
+    random, runs, votes, alpha = np.random.default_rng(20261121), RUNS, 1500, 0.05
+    weights = np.array([0.01, 0.05, 0.1, 0.25, 0.5])
+    worlds = [split(0.03, 0.05, weight, 0.02) for weight in weights]
+    steps = np.stack(
+        [log_factors(Tally(w.values, ONES, w.low * ONES, w.high * ONES), 0.02, SPLIT_HARM) for w in worlds]
+    )
+    chances = np.stack([np.cumsum(w.chances) for w in worlds])
+    at, quiet = np.full(runs, 2), np.zeros(runs)
+    wealth, crossed = np.tile(SPLIT_HARM.log_weights, (runs, 1)), np.zeros(runs, dtype=bool)
+    for _ in range(votes):
+        kind = (random.random(runs)[:, None] > chances[at]).sum(axis=1).clip(0, 2)
+        wealth += steps[at, kind]
+        crossed |= np.exp(wealth).sum(axis=1) >= 1.0 / alpha
+        quiet = np.where(kind == 1, quiet + 1, 0)
+        at = np.clip(at - (kind == 0) + (quiet == 40) + (kind == 2), 0, 4)
+        quiet[quiet == 40] = 0
+    assert crossed.mean() <= alpha
 
 
 counted = st.dictionaries(st.sampled_from([-1.0, -0.5, 0.0, 0.05, 0.5, 1.0]), st.integers(0, 300), min_size=1)
