@@ -157,9 +157,9 @@ def _pair_row(
 
 
 def counted(stable: Sequence[bool], candidate: Sequence[bool]) -> Counted:
-    """The four counts of paired readings."""
+    """The counts of paired readings."""
     pairs = list(zip(stable, candidate, strict=True))
-    return Counted(len(pairs), pairs.count((False, True)), pairs.count((True, False)), pairs.count((True, True)))
+    return Counted(len(pairs), pairs.count((False, True)), pairs.count((True, False)))
 
 
 # ── tables ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ P  `cases`       one test on one slice: estimate, bounds, log e-values
 P  `onset`       harm that begins late
 P  `mismatch`    arms out of proportion, and answers that are missing on one of them
 P  `evidence`    cases → the table of signals
+P  `refusals`    how refusals changed, both directions, with the detector's own errors
 P  `verdict`     one row of that table
 P  `readiness`   what a stage lacks before it may widen
 P  `bursts`      hard failures of the last seconds

@@ -20,6 +20,7 @@ from rollback.carrying import Because, Carrier, Local, generation_of, next_gener
 from rollback.decision import Decision, DecisionKind, Facts
 from rollback.errors import Conflict, Frozen, JournalFailed
 from rollback.recall import BY_JOURNAL, lost_generation, recalled
+from rollback.refusals import refusal_changes
 from rollback.rollout import Phase, Rollout
 from rollback.store import Loaded, Transition
 from rollback.watching import Watched
@@ -180,6 +181,7 @@ class Controller:
         decision = self._decide(rollout, facts, loaded.now)
         if rollout.is_running or decision.changed:
             watched.reports, watched.kept_reports = decision.reports, ()
+            watched.refusals = refusal_changes(cells)
         else:
             watched.kept_reports = decision.reports
         if not self.leads:

@@ -11,6 +11,7 @@ from typing import Final
 
 from rollback.decision import Facts
 from rollback.freeze import Freeze
+from rollback.refusals import RefusalChange
 from rollback.rollout import Rollout
 from rollback.verdict import SignalReport
 from routing.exposure import Generation
@@ -32,6 +33,7 @@ class Watched:
     freeze: Freeze | None = None
     reports: tuple[SignalReport, ...] = ()
     kept_reports: tuple[SignalReport, ...] = ()
+    refusals: tuple[RefusalChange, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     fault: str = ""
     _samples: deque[tuple[float, Mapping[str, int]]] = field(default_factory=deque)

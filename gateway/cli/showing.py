@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.wire import AuditEntry, Commanded, Durability, Endpoint, Rollout, Signal
+from gateway.cli.wire import AuditEntry, Commanded, Durability, Endpoint, Refusals, Rollout, Signal
 
 _PHASE_STYLE: Final = {
     "promoted": "bold green",
@@ -48,6 +48,7 @@ def status(endpoint: Endpoint, *, every_test: bool = False) -> RenderableType:
     shown = list(rollout.signals) if every_test else list(foremost(rollout.signals))
     if shown:
         parts += [Text(), signals(shown)]
+    parts += refusals(rollout.refusals, every_kind=every_test)
     return Group(*parts)
 
 
@@ -122,6 +123,18 @@ def signals(rows: Iterable[Signal]) -> Table:
     return table
 
 
+def refusals(seen: Iterable[Refusals], *, every_kind: bool) -> Iterator[Text]:
+    """`refusal: the candidate gained 12 and lost 3 on 812 pairs; +1.1 pp [−0.2, +2.4] with the detector's errors`."""
+    for row in seen:
+        if every_kind or row.signal == "refusal":
+            interval = " … ".join(f"{value * 100:+.1f}" for value in (row.low, row.high))
+            yield Text(
+                f"{row.signal}: gained {row.gained:,}, lost {row.lost:,} on {row.n:,} pairs; "
+                f"{row.estimate * 100:+.1f} pp [{interval}] with the reader's own errors",
+                style="dim",
+            )
+
+
 def between(row: Signal) -> str:
     """Both bounds where they are known, else the one on the limit's side."""
     if row.interval is None:
@@ -191,7 +204,7 @@ def explanation(entry: AuditEntry, *, cells: bool = False) -> RenderableType:
     parts: list[RenderableType] = [transition(entry), Text(f"rollout {entry.rollout}, revision {entry.revision}")]
     parts += [Text(), Text(entry.reason)]
     if entry.signals:
-        parts += [Text(), signals(entry.signals)]
+        parts += [Text(), signals(entry.signals), *refusals(entry.refusals, every_kind=True)]
     if entry.cells:
         count = sum(entry.cells.values())
         more = "" if cells else "; --cells lists them"

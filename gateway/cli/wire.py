@@ -41,6 +41,18 @@ class Signal(msgspec.Struct, frozen=True):
     interval: tuple[float, float] | None = None
 
 
+class Refusals(msgspec.Struct, frozen=True):
+    """How one kind of refusal changed on the requests that both arms answered."""
+
+    signal: str
+    n: int = 0
+    gained: int = 0
+    lost: int = 0
+    estimate: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+
+
 class Rollout(msgspec.Struct, frozen=True):
     """One rollout. `stages` is their number, or their list; `stage` counts from zero."""
 
@@ -59,6 +71,7 @@ class Rollout(msgspec.Struct, frozen=True):
     ended_at: float | None = None
     requests: Requests = Requests()
     signals: tuple[Signal, ...] = ()
+    refusals: tuple[Refusals, ...] = ()
 
     @property
     def stage_count(self) -> int | None:
@@ -127,6 +140,7 @@ class AuditEntry(msgspec.Struct, frozen=True):
     revision: int = 0
     reason: str = ""
     signals: tuple[Signal, ...] = ()
+    refusals: tuple[Refusals, ...] = ()
     cells: dict[str, int] = {}
 
 

@@ -18,7 +18,7 @@ from gateway.own import installed
 from rollback.errors import InvalidPlan
 from rollback.hours import Hours
 from rollback.plan import Budget, BudgetClass, OnDeadline, Plan, Stage
-from shadow.signals.catalogue import ALSO, FAULTS, HABITS
+from shadow.signals.catalogue import ALSO, FAULTS, HABITS, REFUSING
 
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
@@ -162,11 +162,13 @@ DEFAULT_BUDGETS: Final[Mapping[str, BudgetSpec]] = {
 
 _SLOWER_OR_DEARER: Final = BudgetSpec(max_increase=0.10, budget_class=BudgetClass.OBSERVE)
 _MORE_FAULTS: Final = BudgetSpec(max_increase=0.02, budget_class=BudgetClass.OBSERVE)
+_OTHER_REFUSING: Final = BudgetSpec(max_increase=0.02, max_decrease=0.05, budget_class=BudgetClass.OBSERVE)
 _OTHER_HABITS: Final = BudgetSpec(max_increase=0.10, max_decrease=0.10, budget_class=BudgetClass.OBSERVE)
 
 
 def observed() -> dict[str, BudgetSpec]:
     """What is reported unless a budget says more: two points more of a fault, ten points either way of a habit.
+    The halves of `refusal` are judged as it is.
 
     `pace` and `tokens` are judged as `ttft` is: by the share beyond stable's p95.
 
@@ -177,6 +179,7 @@ def observed() -> dict[str, BudgetSpec]:
         "tokens": _SLOWER_OR_DEARER,
         **dict.fromkeys(FAULTS, _MORE_FAULTS),
         **dict.fromkeys(HABITS, _OTHER_HABITS),
+        **dict.fromkeys(REFUSING, _OTHER_REFUSING),
         **dict.fromkeys(installed.names(), _MORE_FAULTS),
     }
 

@@ -69,7 +69,7 @@ class FreezeBody(msgspec.Struct, forbid_unknown_fields=True):
 def _shown(desk: Desk, endpoint: str) -> View:
     watched = desk.controller.watched[endpoint]
     assert watched.rollout is not None  # a command has just put it there
-    return {"rollout": rollout_view(watched.rollout, watched.counts, watched.reports)}
+    return {"rollout": rollout_view(watched.rollout, watched.counts, watched.reports, refusals=watched.refusals)}
 
 
 def _begun(started: Started) -> View:

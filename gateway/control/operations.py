@@ -24,6 +24,7 @@ from rollback.carrying import Because, Carrier, next_generation
 from rollback.errors import Conflict, Frozen, NotPossible, UnknownEndpoint, UnknownRollout
 from rollback.freeze import Freeze
 from rollback.plan import Plan
+from rollback.refusals import refusal_changes
 from rollback.rollout import Phase, Rollout
 from rollback.store import Loaded, RolloutStore
 from rollback.watching import Watched
@@ -276,7 +277,9 @@ class Operations:
         return {
             **self._headline(name, watched.generation, watched.freeze),
             "fault": watched.fault,
-            "rollout": rollout_view(rollout, watched.counts, watched.reports, watched.kept_reports)
+            "rollout": rollout_view(
+                rollout, watched.counts, watched.reports, watched.kept_reports, refusals=watched.refusals
+            )
             if rollout is not None
             else None,
         }
@@ -316,6 +319,9 @@ class Operations:
         same = watched.rollout is not None and watched.rollout.id == rollout.id
         kept = watched.kept_reports if same else ()
         if same and watched.reports:
-            return rollout_view(rollout, counts, watched.reports, kept)
+            return rollout_view(rollout, counts, watched.reports, kept, refusals=watched.refusals)
         decided = [e for e in await self._store.entries(rollout.endpoint, 50) if e.rollout == rollout.id and e.signals]
-        return rollout_view(rollout, counts, decided[0].signals if decided else (), kept)
+        if not decided:
+            return rollout_view(rollout, counts, (), kept)
+        refusals = refusal_changes(decided[0].cells)
+        return rollout_view(rollout, counts, decided[0].signals, kept, refusals=refusals)

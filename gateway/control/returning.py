@@ -167,4 +167,4 @@ class Returning:
             pending=settled.pending,
         )
         watched = self._watched[order.endpoint]
-        return RolledBack(rollout_view(after, watched.counts, watched.reports), durability)
+        return RolledBack(rollout_view(after, watched.counts, watched.reports, refusals=watched.refusals), durability)

@@ -183,7 +183,7 @@ class RollingBack:
         if rollout.is_running:  # Redis has not got it yet, but it has ended here
             rollout = self._ended(rollout, order, watched.now)
             watched.rollout = rollout
-        return rollout_view(rollout, watched.counts, watched.reports)
+        return rollout_view(rollout, watched.counts, watched.reports, refusals=watched.refusals)
 
 
 def _stoppable(rollout: Rollout) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from rollback.audit import AuditEntry
 from rollback.freeze import Freeze
+from rollback.refusals import RefusalChange, refusal_changes
 from rollback.rollout import Phase, Rollout
 from rollback.verdict import SignalReport
 from routing.exposure import Generation
@@ -43,11 +44,26 @@ def signal_view(report: SignalReport) -> View:
     }
 
 
+def refusal_view(seen: RefusalChange) -> View:
+    """How one kind of refusal changed: counts, and the interval that holds the detector's own errors."""
+    return {
+        "signal": seen.signal,
+        "n": seen.counted.n,
+        "gained": seen.counted.gained,
+        "lost": seen.counted.lost,
+        "estimate": seen.change.estimate,
+        "low": seen.change.low,
+        "high": seen.change.high,
+    }
+
+
 def rollout_view(
     rollout: Rollout,
     counts: Mapping[str, int],
     reports: Sequence[SignalReport],
     kept_reports: Sequence[SignalReport] = (),
+    *,
+    refusals: Sequence[RefusalChange] = (),
 ) -> View:
     """One rollout with its numbers. `kept_reports` are of the mirrors to the old stable after a promotion."""
     return {
@@ -76,6 +92,7 @@ def rollout_view(
         "requests": {name: counts.get(name, 0) for name in REQUESTS},
         "signals": [signal_view(report) for report in reports],
         "kept_signals": [signal_view(report) for report in kept_reports],
+        "refusals": [refusal_view(seen) for seen in refusals],
     }
 
 
@@ -123,5 +140,6 @@ def entry_view(entry: AuditEntry) -> View:
         "revision": entry.revision,
         "reason": entry.reason,
         "signals": [signal_view(report) for report in entry.signals],
+        "refusals": [refusal_view(seen) for seen in refusal_changes(entry.cells)],
         "cells": entry.cells,
     }

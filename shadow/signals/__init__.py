@@ -4,6 +4,8 @@ P  `catalogue`        which signals there are, and their versions
 P  `refusal`          did the model refuse: the provider's word first, then the text
 P  `refusal_phrases`  the English phrases that refusals are made of
 P  `refusal_signs`    signs of declining and answering in an opening, as numbers
+P  `unwilling`        the half of refusals that is a choice
+P  `inability`        the half that is not
 P  `refusal_change`   how much more one model refuses, with the detector's errors in the interval
 P  `refusal_weights`  what each sign weighs; written by loadtest/signals_fit.py
 P  `refusal_tongues`  how declining opens in nine other languages

@@ -18,6 +18,7 @@ from shadow.signals import (
     code_fence,
     empty,
     hedging,
+    inability,
     language,
     leaked,
     length,
@@ -34,6 +35,7 @@ from shadow.signals import (
     tool_call,
     truncated,
     unknown_tool,
+    unwilling,
     urls,
 )
 
@@ -68,7 +70,10 @@ HABITS: Final[Mapping[str, Read]] = MappingProxyType(
 )
 """Of `ALSO`, those that are neither good nor bad, but change what an application shows."""
 
-ALSO: Final[Mapping[str, Read]] = MappingProxyType({**FAULTS, **HABITS})
+REFUSING: Final[Mapping[str, Read]] = MappingProxyType({"unwilling": unwilling.read, "inability": inability.read})
+"""Of `ALSO`, the two halves of `refusal`: drift either way is worth a look."""
+
+ALSO: Final[Mapping[str, Read]] = MappingProxyType({**FAULTS, **HABITS, **REFUSING})
 """Signals that are only observed unless a budget says more: 1.0 where the event happened. Counted over all requests,
 not in slices."""
 
@@ -102,6 +107,8 @@ VERSIONS: Final[Mapping[str, int]] = MappingProxyType(
         "code_fence": code_fence.VERSION,
         "lists": lists.VERSION,
         "tables": tables.VERSION,
+        "unwilling": unwilling.VERSION,
+        "inability": inability.VERSION,
     }
 )
 """Every signal's version. `errors` and `ttft` are read from the exchange itself."""

@@ -9,13 +9,14 @@ at log odds 0, for every model and source.
 Unwilling and unable are told apart (`Kind`), because they are different faults. What a *user* feels is the same: the
 answer opens by saying that the request will not be done. So the reading counts unwilling, blocked, unable, partial (an
 opening that declines, with something after it) and redirecting; only an opinion withheld before a real answer is no
-refusal.
+refusal. `unwilling` and `inability` read its two halves, for budgets of their own.
 
 Not here: whether refusing was right.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from shadow.answer import Answer, Ask
@@ -70,8 +71,12 @@ def read(ask: Ask, answer: Answer) -> Reading:
     return Measured(1.0 if kind in FELT else 0.0, kind.value)
 
 
+@lru_cache(maxsize=4)
 def classify(answer: Answer, prompt: str = "") -> Kind:
-    """The kind of an answer: the provider's word, then tool calls (which are answers), then the text."""
+    """The kind of an answer: the provider's word, then tool calls (which are answers), then the text.
+
+    The last few are remembered, because three signals ask in turn.
+    """
     if answer.refusal:
         return Kind.UNWILLING
     if answer.blocked:

@@ -42,12 +42,11 @@ DETECTOR: Final = Errs(missed=0.14, false=0.20)
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Requests that both arms answered, by which was read as a refusal: candidate only, stable only, both."""
+    """Requests that both arms answered, and those that only the candidate, or only stable, was read to refuse."""
 
     n: int
     gained: int
     lost: int
-    both: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ from gateway.control.rolling import Durability
 from gateway.control.views import entry_view, rollout_view
 from rollback.audit import AuditEntry
 from rollback.plan import BudgetClass
+from rollback.refusals import RefusalChange
 from rollback.rollout import Holding, Phase, Rollout
 from rollback.verdict import Side, SignalReport, Source, TestKind, Verdict
+from shadow.signals.refusal_change import Change, Counted
 
 REPORT = SignalReport(
     signal="refusal", slice="*", source=Source.PAIRED, test=TestKind.POINTS, side=Side.UPPER,
@@ -24,11 +26,13 @@ ROLLOUT = Rollout(
 
 def test_the_command_reads_rollouts_as_the_admin_api_writes_them() -> None:
     """Both ends are ours and are built apart: every field that is shown arrives."""
-    view = rollout_view(ROLLOUT, {"stable": 7, "shed": 1}, [REPORT])
+    change = RefusalChange("refusal", Counted(812, 12, 3), Change(0.011, -0.002, 0.024))
+    view = rollout_view(ROLLOUT, {"stable": 7, "shed": 1}, [REPORT], refusals=[change])
     seen = msgspec.json.decode(msgspec.json.encode(view), type=wire.Rollout)
     assert (seen.id, seen.phase, seen.stage, seen.stage_count, seen.weight_bps) == ("chat-1", "canary", 1, 5, 100)
     assert (seen.holding, seen.reason, seen.stable, seen.candidate) == ("bake", "because", "a", "b")
     assert seen.requests == wire.Requests(stable=7, shed=1)
+    assert seen.refusals == (wire.Refusals("refusal", 812, 12, 3, 0.011, -0.002, 0.024),)
     (signal,) = seen.signals
     assert (signal.budget_class, signal.source, signal.test, signal.verdict) == (
         "signal", "paired", "points", "not_enough",
@@ -40,11 +44,12 @@ def test_the_command_reads_audit_entries_as_the_admin_api_writes_them() -> None:
     """`explain` shows what was decided on."""
     entry = AuditEntry(
         at=1.0, actor="me", action="start", rollout="chat-1", phase_from=Phase.PENDING, phase_to=Phase.SHADOWING,
-        stage=0, weight_bps=0, revision=1, reason="because", signals=(REPORT,), cells={"k": 1}, id="7-0",
+        stage=0, weight_bps=0, revision=1, reason="because", signals=(REPORT,), cells={"p/refusal/*/0/20": 1}, id="7-0",
     )  # fmt: skip
     seen = msgspec.json.decode(msgspec.json.encode(entry_view(entry)), type=wire.AuditEntry)
-    assert (seen.id, seen.phase_from, seen.phase_to, seen.cells) == ("7-0", "pending", "shadowing", {"k": 1})
+    assert (seen.id, seen.phase_from, seen.phase_to, seen.cells) == ("7-0", "pending", "shadowing", entry.cells)
     assert seen.signals[0].n == 812
+    assert (seen.refusals[0].n, seen.refusals[0].gained) == (1, 1)
 
 
 def test_the_command_reads_durability_as_the_admin_api_writes_it() -> None:

@@ -35,6 +35,12 @@ def value(signal: str, asked: Ask, said: Answer) -> float | None:
 @pytest.mark.parametrize(
     ("signal", "text", "expected"),
     [
+        ("unwilling", "I'm sorry, but I can't help with that request.", 1.0),
+        ("unwilling", "I don't have access to your calendar.", 0.0),
+        ("unwilling", "The train leaves at eight.", 0.0),
+        ("inability", "I don't have access to your calendar.", 1.0),
+        ("inability", "I'm sorry, but I can't help with that request.", 0.0),
+        ("inability", "The train leaves at eight.", 0.0),
         ("empty", "", 1.0),
         ("empty", "\n ", 1.0),
         ("empty", "Hi", 0.0),
