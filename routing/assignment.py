@@ -7,7 +7,7 @@ An assignment is a hash of the key under the rollout's salt, compared with the w
 arm, on every worker, after every restart) and monotone (a wider weight only ever adds keys to the candidate).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -54,6 +54,13 @@ class Assignment:
         return self.by is AssignedBy.BUCKET
 
 
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """The model that made the answer a request goes on with; None where that is not known."""
+
+    model: str | None
+
+
 NO_GRANT: Final = Assignment(Arm.STABLE, AssignedBy.NO_GRANT, None)
 EXCLUDED: Final = Assignment(Arm.STABLE, AssignedBy.EXCLUDED, None)
 
@@ -65,12 +72,15 @@ def assign(
     *,
     attributes: frozenset[str] = frozenset(),
     crowded: bool = False,
+    continues: Maker | None = None,
 ) -> Assignment:
     """Assign `key` under `grant`.
 
     `attributes` are the caller's (`ring:beta`, `tenant:shop`, `key:ci`). A pin, checked for its right by the caller,
     goes before rings and the draw, and is never evidence; after a promotion there is no arm to pin to, since the model
     that is kept answers mirrors only. `crowded`: what `routing.crowding` says of the key.
+    `continues`: the request goes on with an answer, and who made that. It is never evidence: whether it goes where the
+    draw would have it depends on when its conversation began, so neither arm's would be a fair sample.
     """
     if grant is None:
         return NO_GRANT
@@ -78,6 +88,11 @@ def assign(
         return EXCLUDED
     if pin is not None and not grant.kept:
         return Assignment(pin, AssignedBy.PIN, grant)
+    if continues is not None and continues.model is not None:
+        from_candidate = continues.model == grant.candidate and grant.exposes
+        return Assignment(Arm.CANDIDATE if from_candidate else Arm.STABLE, AssignedBy.CONTINUED, grant)
+    if continues is not None:
+        return replace(assign(grant, key, attributes=attributes, crowded=crowded), by=AssignedBy.CONTINUED)
     if grant.include and not attributes.isdisjoint(grant.include):
         return Assignment(Arm.CANDIDATE, AssignedBy.RING, grant)
     if crowded:

@@ -47,6 +47,11 @@ class Grant:
     exclude: tuple[str, ...] = ()
     kept: bool = False
 
+    @property
+    def exposes(self) -> bool:
+        """Whether the candidate serves anybody; else it is only mirrored to."""
+        return self.weight_bps > 0 or bool(self.include)
+
     def __post_init__(self) -> None:
         if not 0 <= self.weight_bps <= WEIGHT_SCALE:
             raise ValueError(f"weight_bps must lie in [0, {WEIGHT_SCALE}], not {self.weight_bps}")

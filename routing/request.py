@@ -30,11 +30,12 @@ RawObject = dict[str, msgspec.Raw]
 
 
 class RoutingFields(msgspec.Struct, frozen=True, gc=False):
-    """The fields that decide where a request goes. `user` is undecoded: it is looked at only when a key needs it."""
+    """The fields that decide where a request goes. Undecoded ones are looked at only when they are needed."""
 
     model: str
     stream: bool | None = None
     user: msgspec.Raw = _ABSENT
+    previous_response_id: msgspec.Raw = _ABSENT
 
 
 class _Turn(msgspec.Struct, frozen=True, gc=False):

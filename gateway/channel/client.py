@@ -5,21 +5,33 @@ assigned by the old route. It must not block.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from os import getpid
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 
 from gateway.channel.line import LOST, Line, connected
-from gateway.channel.messages import Ack, Counters, FromControl, Hello, Welcome, frame, read_from_control
+from gateway.channel.messages import Ack, Counters, FromControl, Hello, Made, Welcome, frame, read_from_control
 
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS: Final = 0.05
 LONGEST_PAUSE_SECONDS: Final = 1.0
 COUNTERS_EVERY_SECONDS: Final = 1.0
+SHARE_EVERY_SECONDS: Final = 0.1
+"""Sooner than a client's next turn, if it is not a program."""
+
+
+class Shared(Protocol):
+    """What data workers tell each other."""
+
+    def take_news(self) -> tuple[tuple[int, str], ...]:
+        """What was not told yet, some of it."""
+
+    def learn(self, made: Iterable[tuple[int, str]]) -> None:
+        """What another worker tells."""
 
 
 class ControlClient:
@@ -34,12 +46,14 @@ class ControlClient:
         on_message: Callable[[FromControl], None],
         counters: Callable[[], Mapping[str, float]] | None = None,
         on_welcome: Callable[[], None] | None = None,
+        shared: Shared | None = None,
     ) -> None:
         self._path = path
         self._hello = Hello(role=role, index=index, pid=getpid())
         self._on_message = on_message
         self._counters = counters
         self._on_welcome = on_welcome
+        self._shared = shared
         self.connected = False
 
     async def run(self) -> None:
@@ -73,6 +87,7 @@ class ControlClient:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(until_lost, self._report)
+            tasks.start_soon(until_lost, self._share)
             tasks.start_soon(until_lost, self._listen)
         raise lost[0]
 
@@ -83,8 +98,18 @@ class ControlClient:
                 if self._on_welcome is not None:
                     self._on_welcome()
                 continue
+            if isinstance(message, Made):
+                if self._shared is not None:
+                    self._shared.learn(message.responses)
+                continue
             self._on_message(message)
             await line.send(frame(Ack(seq=message.seq)))
+
+    async def _share(self, line: Line) -> None:
+        while self._shared is not None:
+            if news := self._shared.take_news():
+                await line.send(frame(Made(responses=news)))
+            await anyio.sleep(SHARE_EVERY_SECONDS)
 
     async def _report(self, line: Line) -> None:
         while self._counters is not None:

@@ -1,8 +1,9 @@
 """What is said on the control channel: tagged msgpack, each frame behind its length in four bytes, big-endian.
 
-Worker → control: `Hello` first, an `Ack` for each message once it is *applied*, `Counters` from time to time.
-Control → worker: `RouteUpdate` and `RollBack`. Both ends are one version of one program, so there is no negotiation; a
-frame that cannot be read ends the connection, and the next one begins with the whole state.
+Worker → control: `Hello` first, an `Ack` for each message once it is *applied*; from time to time `Counters`, `Made`.
+Control → worker: `RouteUpdate` and `RollBack`, and what other workers `Made`. Both ends are one version of one program,
+so there is no negotiation; a frame that cannot be read ends the connection, and the next one begins with the whole
+state.
 """
 
 from typing import Final, Protocol, TypeAlias
@@ -46,6 +47,15 @@ class Counters(msgspec.Struct, tag=True, frozen=True):
     values: dict[str, float]
 
 
+class Made(msgspec.Struct, tag=True, frozen=True):
+    """Responses that models have made: (64 bits of the id's hash, model). Passed on to the other data workers.
+
+    Not acknowledged: it saves a question to the wrong model, and nothing depends on it.
+    """
+
+    responses: tuple[tuple[int, str], ...]
+
+
 class Welcome(msgspec.Struct, tag=True, frozen=True):
     """The control process has heard Hello. Where no rollout runs it has nothing else to say. Not acknowledged."""
 
@@ -84,14 +94,14 @@ class RollBack(msgspec.Struct, tag=True, frozen=True):
     revision: int
 
 
-FromWorker: TypeAlias = Hello | Ack | Counters
+FromWorker: TypeAlias = Hello | Ack | Counters | Made
 FromControl: TypeAlias = RouteUpdate | RollBack
 """What is pushed, and acknowledged."""
 
 _encoder = msgspec.msgpack.Encoder()
-_from_worker: "msgspec.msgpack.Decoder[FromWorker]" = msgspec.msgpack.Decoder(Hello | Ack | Counters)
-_from_control: "msgspec.msgpack.Decoder[Welcome | FromControl]" = msgspec.msgpack.Decoder(
-    Welcome | RouteUpdate | RollBack
+_from_worker: "msgspec.msgpack.Decoder[FromWorker]" = msgspec.msgpack.Decoder(Hello | Ack | Counters | Made)
+_from_control: "msgspec.msgpack.Decoder[Welcome | Made | FromControl]" = msgspec.msgpack.Decoder(
+    Welcome | Made | RouteUpdate | RollBack
 )
 
 
@@ -102,7 +112,7 @@ class ByteSource(Protocol):
         """Exactly `nbytes`, or `EOFError`."""
 
 
-def frame(message: FromWorker | FromControl | Welcome) -> bytes:
+def frame(message: FromWorker | FromControl | Welcome | Made) -> bytes:
     """The message as sent."""
     body = _encoder.encode(message)
     if len(body) > FRAME_LIMIT:
@@ -125,7 +135,7 @@ async def read_from_worker(source: ByteSource) -> FromWorker:
         raise ChannelBroken(f"a worker's frame cannot be read: {error}") from error
 
 
-async def read_from_control(source: ByteSource) -> Welcome | FromControl:
+async def read_from_control(source: ByteSource) -> Welcome | Made | FromControl:
     """The next message of the control process; raises `ChannelBroken`."""
     try:
         return _from_control.decode(await _body(source))

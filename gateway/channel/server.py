@@ -23,6 +23,7 @@ from gateway.channel.messages import (
     Counters,
     FromControl,
     Hello,
+    Made,
     Welcome,
     frame,
     read_from_worker,
@@ -58,8 +59,8 @@ class _Worker:
     """One connected worker."""
 
     hello: Hello
-    outgoing: MemoryObjectSendStream[FromControl]
-    incoming: MemoryObjectReceiveStream[FromControl]
+    outgoing: MemoryObjectSendStream[FromControl | Made]
+    incoming: MemoryObjectReceiveStream[FromControl | Made]
     scope: anyio.CancelScope
     acknowledged: int = 0
 
@@ -129,7 +130,7 @@ class ControlServer:
         gone = [f"{name} (disconnected)" for name in self._left]
         return Settled(len(self._workers) - len(behind), tuple(sorted([*behind, *gone])))
 
-    def _offer(self, worker: _Worker, message: FromControl) -> None:
+    def _offer(self, worker: _Worker, message: FromControl | Made) -> None:
         try:
             worker.outgoing.send_nowait(message)
         except anyio.WouldBlock:
@@ -151,7 +152,7 @@ class ControlServer:
             await line.aclose()
 
     async def _serve_worker(self, hello: Hello, line: Line) -> None:
-        outgoing, incoming = anyio.create_memory_object_stream[FromControl](QUEUE_FRAMES)
+        outgoing, incoming = anyio.create_memory_object_stream[FromControl | Made](QUEUE_FRAMES)
         with anyio.CancelScope() as scope, outgoing, incoming:
             worker = _Worker(hello, outgoing, incoming, scope)
             self._welcome(worker)
@@ -191,6 +192,11 @@ class ControlServer:
         async for message in worker.incoming:
             await line.send(frame(message))
 
+    def _pass_on(self, teller: _Worker, made: Made) -> None:
+        for worker in tuple(self._workers.values()):
+            if worker is not teller and worker.hello.role == teller.hello.role:
+                self._offer(worker, made)
+
     async def _read(self, worker: _Worker, line: Line) -> None:
         while True:
             match await read_from_worker(line):
@@ -199,6 +205,8 @@ class ControlServer:
                     self._notice()
                 case Counters(values=values):
                     self._counted[worker.hello.name] = Counted(worker.hello.pid, values)
+                case Made() as made:
+                    self._pass_on(worker, made)
                 case Hello():
                     raise ChannelBroken("a worker says Hello once")
 

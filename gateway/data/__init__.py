@@ -6,6 +6,7 @@ P  `sticky`      which key a request is assigned, counted and sliced by
 P  `firstbyte`   how long a candidate may take to its first byte, learned from stable
 P  `events`      the first event of a stream: is it an answer or an error
 P  `presenting`  the endpoint's name in place of the answer's `model`
+P  `origins`     which model made which response, for `previous_response_id`
 P  `table`       the routes that this worker serves from, swapped whole
 P  `link`       what a client's connection must tell beyond ASGI
 P  `tally`       the worker's own counters and histograms, for /metrics

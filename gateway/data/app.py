@@ -29,6 +29,7 @@ from gateway.data.api import (
 from gateway.data.draft import Draft
 from gateway.data.incoming import Incoming, read_incoming
 from gateway.data.link import ClientLeft, Link, Receive, Send
+from gateway.data.origins import Origins
 from gateway.data.passthrough import Passing, Passthrough, pieces
 from gateway.data.proxy import Proxy
 from gateway.data.record import Recorder
@@ -37,12 +38,12 @@ from gateway.data.table import RouteTable
 from gateway.keys import Caller, KeyRing
 from gateway.upstream.errors import UpstreamFailure
 from routing.arms import Arm
-from routing.assignment import EXCLUDED, NO_GRANT, Assignment, assign
+from routing.assignment import EXCLUDED, NO_GRANT, Assignment, Maker, assign
 from routing.bucketing import WEIGHT_SCALE
 from routing.crowding import KeyShares
 from routing.errors import MalformedRequest
 from routing.exposure import Route
-from routing.request import model_span, read
+from routing.request import model_span, read, scalar_text
 from shadow.exchange import Api, Outcome
 
 Scope: TypeAlias = Mapping[str, Any]
@@ -75,7 +76,15 @@ class App:
     """The application of one worker."""
 
     def __init__(
-        self, config: Config, *, table: RouteTable, keys: KeyRing, proxy: Proxy, recorder: Recorder, health: Health
+        self,
+        config: Config,
+        *,
+        table: RouteTable,
+        keys: KeyRing,
+        proxy: Proxy,
+        recorder: Recorder,
+        origins: Origins,
+        health: Health,
     ) -> None:
         self._endpoints = config.endpoints
         self._asked_models = config.models
@@ -85,6 +94,7 @@ class App:
         self._keys = keys
         self._proxy = proxy
         self._recorder = recorder
+        self._origins = origins
         self._health = health
         self._passthrough = Passthrough(config.passthrough, proxy.asker, recorder)
         self._ids = count()
@@ -141,6 +151,7 @@ class App:
             started_at=started_at,
             began_at=time(),
             stream=bool(fields.stream),
+            opening=b"" if api is Api.RESPONSES else None,
             captures=assignment.is_evidence,
         )
         await self._serve(draft, scope[LINK], send)
@@ -198,6 +209,9 @@ class App:
         if not self._asked_models[grant.candidate].takes(caller.data_class):
             return EXCLUDED
         attributes = caller.attributes
+        continues = self._continued(asked) if api is Api.RESPONSES else None
+        if continues is not None:
+            return assign(grant, sticky or asked.request_id, pin, attributes=attributes, continues=continues)
         if pin is not None or sticky is None or not 0 < grant.weight_bps < WEIGHT_SCALE:
             return assign(grant, sticky or asked.request_id, pin, attributes=attributes)
         shares = self._shares[route.endpoint]
@@ -206,6 +220,11 @@ class App:
         if assignment.arm is Arm.CANDIDATE and assignment.is_drawn:
             shares.exposed(grant)
         return assignment
+
+    def _continued(self, asked: Keyed) -> Maker | None:
+        """Who made the answer that the request goes on with; None where it begins."""
+        response = scalar_text(asked.fields.previous_response_id)
+        return None if response is None else Maker(self._origins.of(response))
 
     def _incoming(self, scope: Scope) -> Incoming:
         return read_incoming(

@@ -9,11 +9,12 @@ from time import monotonic
 from typing import Final
 
 from gateway.config.model import Endpoint
+from gateway.data.origins import OPENING_BYTES
 from gateway.data.sticky import Keyed, slices, vote_key
 from gateway.upstream.encoding import plain
 from gateway.upstream.headers import RawHeaders
 from routing.arms import Arm
-from routing.assignment import Assignment
+from routing.assignment import AssignedBy, Assignment
 from routing.bucketing import key_hash
 from routing.exposure import Route
 from shadow.exchange import Api, Exchange, Outcome
@@ -47,6 +48,8 @@ class Draft:
     attempt_at: float = 0.0
     first_byte_at: float = 0.0
     relayed: bool = False
+    opening: bytes | None = None
+    """The answer's first bytes, where its id is looked for in them; None where it is not."""
     captures: bool = False
     captured: list[bytes] = field(default_factory=list)
     captured_bytes: int = 0
@@ -57,10 +60,23 @@ class Draft:
         """Whether the answer names the endpoint as its model."""
         return self.endpoint.present_model_as == "endpoint"
 
+    @property
+    def answered_by(self) -> str:
+        """The model whose answer the client got."""
+        grant = self.assignment.grant
+        return grant.candidate if grant is not None and self.answered is Arm.CANDIDATE else self.route.stable.model
+
+    @property
+    def continues(self) -> bool:
+        """Whether the request goes on with an answer that only one model has."""
+        return self.assignment.by is AssignedBy.CONTINUED
+
     def tee(self, chunk: bytes) -> None:
         """Bytes of the answer on their way to the client."""
         if not self.first_byte_at and chunk:
             self.first_byte_at = monotonic()
+        if self.opening is not None and len(self.opening) < OPENING_BYTES:
+            self.opening += chunk[:OPENING_BYTES]
         if self.captures:
             self.captured_bytes += len(chunk)
             if self.captured_bytes <= CAPTURE_BYTES:

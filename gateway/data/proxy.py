@@ -25,6 +25,7 @@ from gateway.data.draft import CAPTURE_BYTES, Draft
 from gateway.data.events import FirstEvent, first_event, is_error_object
 from gateway.data.firstbyte import FirstByteTimes
 from gateway.data.link import Send
+from gateway.data.origins import says_not_found
 from gateway.data.presenting import Presenter, is_presentable, presenter, with_length
 from gateway.upstream.asking import Asker
 from gateway.upstream.client import Hears, Outgoing, Stream
@@ -87,7 +88,8 @@ class Proxy:
 
     async def _open(self, draft: Draft) -> Opened:
         if draft.assignment.arm is Arm.STABLE:
-            return await self._ask_stable(draft)
+            opened = await self._ask_stable(draft)
+            return await self._ask_maker(draft, opened) if draft.continues else opened
         answer = await self._ask_candidate(draft)
         if isinstance(answer, Opened):
             return answer
@@ -98,7 +100,7 @@ class Proxy:
             draft.failure = _unless_shared(answer, _NO_STATUS_CLASS)
             raise
         draft.failure = _unless_shared(answer, opened.stream.status // 100)
-        if draft.failure and answer.server is not None:
+        if draft.failure and answer.server is not None and not draft.continues:
             answer.server.failed(answer.kind)
         return opened
 
@@ -109,7 +111,7 @@ class Proxy:
             stream = await self._ask(draft, name, self.asker.deadlines(self.asker.target(name)), insist=True)
             try:
                 is_events = _is_events(stream.headers)
-                if draft.presents_name and not is_events:
+                if (draft.presents_name or draft.continues) and not is_events:
                     first = await _read_whole(stream, b"")
                 else:
                     first = stream.take() if is_events or stream.complete else await stream.read()
@@ -128,6 +130,21 @@ class Proxy:
         else:
             stream.server.answered()
         return Opened(Arm.STABLE, stream, first, is_events)
+
+    async def _ask_maker(self, draft: Draft, opened: Opened) -> Opened:
+        """Stable's answer; where stable does not have the response that the request goes on with, the candidate's."""
+        grant = draft.assignment.grant
+        if grant is None or not grant.exposes or not says_not_found(opened.stream.status, opened.first):
+            return opened
+        try:
+            answer = await self._ask_candidate(draft)
+        except BaseException:
+            opened.stream.close()
+            raise
+        if isinstance(answer, Opened):
+            opened.stream.close()
+            return answer
+        return opened
 
     async def _ask_candidate(self, draft: Draft) -> Opened | Refused:
         grant = draft.assignment.grant

@@ -6,6 +6,7 @@ from typing import Final
 from gateway.data.counts import Counts, counted
 from gateway.data.draft import Draft
 from gateway.data.handover import HandOver
+from gateway.data.origins import Origins, response_id
 from gateway.data.tally import DURATION_BOUNDS, FIRST_BYTE_BOUNDS, OVERHEAD_BOUNDS, Tally
 from routing.arms import Arm
 from routing.assignment import AssignedBy
@@ -20,16 +21,19 @@ _SET_APART: Final = frozenset(
 class Recorder:
     """Takes finished requests. Without a hand-over (a gateway whose shadow side is off) exchanges are not built."""
 
-    def __init__(self, counts: Counts, tally: Tally, handover: HandOver | None) -> None:
+    def __init__(self, counts: Counts, tally: Tally, handover: HandOver | None, origins: Origins) -> None:
         self._counts = counts
         self._tally = tally
         self._handover = handover
+        self._origins = origins
         self._meters: dict[tuple[str, str], _Meters] = {}
 
     def finish(self, draft: Draft) -> None:
         """The request is over, however it ended."""
         now = monotonic()
         self._measure(draft, now)
+        if draft.opening and (response := response_id(draft.opening)) is not None:
+            self._origins.note(response, draft.answered_by)
         grant = draft.assignment.grant
         by = draft.assignment.by
         if by in _SET_APART:

@@ -22,6 +22,7 @@ from gateway.data.app import App, Health
 from gateway.data.counts import Counts
 from gateway.data.firstbyte import FirstByteTimes
 from gateway.data.handover import HandOver
+from gateway.data.origins import Origins
 from gateway.data.proxy import Proxy
 from gateway.data.record import Recorder
 from gateway.data.server import Server
@@ -74,6 +75,7 @@ class _Worker:
         self.counts = Counts()
         self.tally = Tally()
         self.handover = HandOver(runtime.shadow_socket)
+        self.origins = Origins()
         self.redis = connect(runtime.redis)
         self.store = ExposureStore(self.redis, runtime.redis_prefix)
         self.control = ControlClient(
@@ -83,6 +85,7 @@ class _Worker:
             on_message=self.hear,
             counters=self.counters,
             on_welcome=self.met,
+            shared=self.origins,
         )
         self.health = Health(
             checks={
@@ -96,7 +99,8 @@ class _Worker:
             table=self.table,
             keys=KeyRing.from_config(config.keys, environ.get(SECRET_VARIABLE)),
             proxy=Proxy(self.asker, FirstByteTimes()),
-            recorder=Recorder(self.counts, self.tally, self.handover),
+            recorder=Recorder(self.counts, self.tally, self.handover, self.origins),
+            origins=self.origins,
             health=self.health,
         )
         self.server = Server(app)

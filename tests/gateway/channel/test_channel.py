@@ -15,6 +15,7 @@ from gateway.channel.client import ControlClient
 from gateway.channel.messages import FRAME_LIMIT, FromControl, Hello, RollBack, RouteUpdate, frame
 from gateway.channel.series import merged, series
 from gateway.channel.server import ControlServer
+from gateway.data.origins import Origins
 from routing.exposure import Generation, Grant, Route
 
 pytestmark = pytest.mark.anyio
@@ -30,6 +31,7 @@ class Worker:
     client: ControlClient | None = None
     got: list[FromControl] = field(default_factory=list)
     counts: dict[str, float] = field(default_factory=dict)
+    origins: Origins = field(default_factory=Origins)
 
     def counters(self) -> Mapping[str, float]:
         """The counters."""
@@ -54,10 +56,12 @@ async def serving(
 
 
 @asynccontextmanager
-async def working(path: Path, index: int = 0) -> AsyncIterator[Worker]:
+async def working(path: Path, index: int = 0, role: str = "data") -> AsyncIterator[Worker]:
     """A worker with its client."""
     worker = Worker()
-    client = ControlClient(path, role="data", index=index, on_message=worker.got.append, counters=worker.counters)
+    client = ControlClient(
+        path, role=role, index=index, on_message=worker.got.append, counters=worker.counters, shared=worker.origins
+    )
     worker.client = client
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(client.run)
@@ -79,6 +83,26 @@ async def test_a_push_reaches_every_worker_and_is_acknowledged(path: Path) -> No
         settled = await server.settle(server.push(LATCH), 5.0)
         assert (settled.acknowledged, settled.pending) == (2, ())
         assert [message.endpoint for message in (*one.got, *two.got)] == ["chat", "chat"]
+
+
+async def test_what_one_worker_notes_the_others_of_its_role_learn(path: Path) -> None:
+    """Passed on by the control process, to data workers only; nobody acknowledges it, and nothing else changes."""
+    async with (
+        serving(path) as server,
+        working(path, 0) as one,
+        working(path, 1) as two,
+        working(path, 0, "shadow") as it,
+    ):
+        await until(lambda: len(server.connected) == 3)
+        for number in range(2_500):
+            one.origins.note(f"resp_{number}", "new")
+        await until(lambda: len(two.origins) == 2_500)
+        two.origins.note("resp_of_two", "old")
+        await until(lambda: one.origins.of("resp_of_two") == "old")
+        assert two.origins.of("resp_7") == "new"
+        assert len(it.origins) == 0
+        assert (one.got, two.got, it.got) == ([], [], [])
+        assert (await server.settle(server.push(LATCH), 5.0)).acknowledged == 3
 
 
 async def test_a_worker_that_connects_is_told_the_present_state(path: Path) -> None:

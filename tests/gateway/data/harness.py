@@ -21,6 +21,7 @@ from gateway.data.app import App, Health
 from gateway.data.counts import Counts
 from gateway.data.firstbyte import FirstByteTimes
 from gateway.data.handover import BUFFER_BYTES, HandOver
+from gateway.data.origins import Origins
 from gateway.data.protocol import ConnectionLimits
 from gateway.data.proxy import Proxy
 from gateway.data.record import Recorder
@@ -52,6 +53,7 @@ class DataPlane:
     health: Health
     handover: HandOver
     shadow: "ShadowSide"
+    origins: Origins
     exchanges: list[Exchange] = field(default_factory=list)
     revision: int = 0
 
@@ -160,18 +162,20 @@ def _built(config: Config, shadow_socket: Path, limits: ConnectionLimits | None,
     table = RouteTable(routes, {name: spec.stable for name, spec in config.endpoints.items()}, config.models)
     asker, counts, tally, health = Asker(config), Counts(), Tally(), Health()
     handover, first_bytes = HandOver(shadow_socket, buffer_bytes=buffer), FirstByteTimes()
+    origins = Origins()
     app = App(
         config,
         table=table,
         keys=KeyRing.from_config(config.keys, SECRET),
         proxy=Proxy(asker, first_bytes),
-        recorder=Recorder(counts, tally, handover),
+        recorder=Recorder(counts, tally, handover, origins),
+        origins=origins,
         health=health,
     )
     server = Server(app, limits)
     exchanges: list[Exchange] = []
     shadow = ShadowSide(shadow_socket, exchanges)
-    return DataPlane("", 0, config, table, asker, counts, tally, server, health, handover, shadow, exchanges)
+    return DataPlane("", 0, config, table, asker, counts, tally, server, health, handover, shadow, origins, exchanges)
 
 
 class ShadowSide:

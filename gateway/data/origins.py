@@ -1,0 +1,72 @@
+"""Which model made which response, so that `previous_response_id` goes to the model that has it.
+
+A Responses API keeps its answers on its own server. The next turn must go there for as long as that model serves. What
+one worker learns the others hear of over the control channel, a moment later. Where nobody here knows (another gateway
+made it, or it is long ago), the sticky arm is asked, and on its "not found" the other one: nothing waits to look it up.
+
+Memory is bounded; the oldest is forgotten first. Kept are 64 bits of a hash of each id: to know that a response exists
+is a right, and ids of one tenant are no business of another process.
+"""
+
+import re
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Final
+
+MOST_REMEMBERED: Final = 50_000
+"""About 8 MB. A conversation's next turn comes within minutes; at ten answers a second this is an hour and more."""
+MOST_NEWS: Final = 10_000
+OPENING_BYTES: Final = 2_048
+"""An answer says its id first."""
+_ID: Final = re.compile(rb'"id"[ \t\r\n]*:[ \t\r\n]*"([^"\\]{1,256})"')
+_NOT_FOUND: Final = 404
+_BAD_REQUEST: Final = 400
+_NOT_FOUND_CODE: Final = b"previous_response_not_found"
+
+
+def response_id(opening: bytes) -> str | None:
+    """The id in an answer's opening, whole or streamed; None where there is none to read."""
+    found = _ID.search(opening)
+    return None if found is None else found[1].decode("latin-1")
+
+
+def says_not_found(status: int, body: bytes) -> bool:
+    """Whether the answer is that the server does not have the previous response."""
+    return status == _NOT_FOUND or (status == _BAD_REQUEST and _NOT_FOUND_CODE in body)
+
+
+class Origins:
+    """What one worker knows."""
+
+    def __init__(self, most: int = MOST_REMEMBERED) -> None:
+        self._most = most
+        self._made: OrderedDict[int, str] = OrderedDict()
+        self._news: deque[tuple[int, str]] = deque(maxlen=MOST_NEWS)
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def of(self, response: str) -> str | None:
+        """The model that made the response, None where it is not known here."""
+        return self._made.get(_short(response))
+
+    def note(self, response: str, model: str) -> None:
+        """A model has made a response through this worker."""
+        made = (_short(response), model)
+        self.learn((made,))
+        self._news.append(made)
+
+    def learn(self, made: Iterable[tuple[int, str]]) -> None:
+        """What others have noted."""
+        self._made.update(made)
+        while len(self._made) > self._most:
+            self._made.popitem(last=False)
+
+    def take_news(self, most: int = 1_000) -> tuple[tuple[int, str], ...]:
+        """What was noted here and has not been told yet, oldest first."""
+        return tuple(self._news.popleft() for _ in range(min(most, len(self._news))))
+
+
+def _short(response: str) -> int:
+    return int.from_bytes(blake2b(response.encode(), digest_size=8).digest(), "big")
