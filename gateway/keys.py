@@ -164,12 +164,24 @@ class KeyRing:
             return ANYBODY
         if token is None:
             return None
-        seen = hmac.digest(self._secret, token.encode("utf-8", "surrogateescape"), hashlib.sha256).hex()
+        return self.named_by(self.sealed(token))
+
+    def digest_of(self, token: str) -> str | None:
+        """The digest that stands for `token`, where it is one of this ring's keys; it opens nothing by itself."""
+        seen = self.sealed(token)
+        return None if self.named_by(seen) is None else seen
+
+    def named_by(self, digits: str) -> Caller | None:
+        """Whose key's digest begins with `digits`, which are at least a shelf's."""
         found = None
-        for stored, caller in self._shelves.get(seen[:SHELF_DIGITS], ()):
-            if hmac.compare_digest(stored, seen):
+        for stored, caller in self._shelves.get(digits[:SHELF_DIGITS], ()):
+            if hmac.compare_digest(stored[: len(digits)], digits):
                 found = caller
         return found
+
+    def sealed(self, text: str) -> str:
+        """The digest of `text` under the ring's secret: of a token, or of what this gateway wants to know again."""
+        return hmac.digest(self._secret, text.encode("utf-8", "surrogateescape"), hashlib.sha256).hex()
 
 
 def _usable(secret: str | None) -> str:

@@ -16,15 +16,16 @@ def finding(report: SignalReport, interval: tuple[float, float] | None, relation
     if report.late:
         return _late(report, relation)
     estimate = _signed(report, report.estimate) if report.estimate is not None else "unknown"
-    unit = _unit(report)
     between = f" [{_plain(report, interval[0])}, {_plain(report, interval[1])}]" if interval else ""
     burn = f"{100.0 * report.burn:.0f} %"
-    return f"{title(report)} {estimate} {unit}{between} {relation} {limit(report)}, n = {report.n:,}, burn {burn}"
+    return (
+        f"{title(report)} {estimate} {unit(report)}{between} {relation} {limit(report)}, n = {report.n:,}, burn {burn}"
+    )
 
 
 def _late(report: SignalReport, relation: str) -> str:
     """`refusal +9.0 pp over the limit of 2.0 pp in the last 260 pairs: it began late, …`."""
-    drift = f"{_signed(report, report.late_estimate)} {_unit(report)}" if report.late_estimate is not None else "drifts"
+    drift = f"{_signed(report, report.late_estimate)} {unit(report)}" if report.late_estimate is not None else "drifts"
     votes = f"{report.late_n:,} {'pairs' if report.source is Source.PAIRED else 'votes'}"
     whole = f"{_signed(report, report.estimate)} in all, n = {report.n:,}" if report.estimate is not None else ""
     return (
@@ -53,7 +54,7 @@ def title(report: SignalReport) -> str:
 def limit(report: SignalReport) -> str:
     """The limit with its unit: `the limit of 2.0 pp`, `the ceiling of 10.0 %`."""
     what = "ceiling" if report.test is TestKind.CEILING else "limit"
-    return f"the {what} of {_plain(report, report.limit)} {_unit(report)}"
+    return f"the {what} of {_plain(report, report.limit)} {unit(report)}"
 
 
 def several(parts: Sequence[str], most: int = 3) -> str:
@@ -87,22 +88,29 @@ def _is_log_ratio(report: SignalReport) -> bool:
     return report.signal == "length" and report.test is TestKind.POINTS
 
 
-def _unit(report: SignalReport) -> str:
+def amount(report: SignalReport, value: float) -> str:
+    """One value of a test, with sign and unit: `+4.1 pp`."""
+    return f"{_signed(report, value)} {unit(report)}"
+
+
+def unit(report: SignalReport) -> str:
+    """The unit in which a test's values are shown."""
     if report.test is TestKind.RATIO:
         return "×"
     return "%" if report.test is TestKind.CEILING or _is_log_ratio(report) else "pp"
 
 
 def _plain(report: SignalReport, value: float) -> str:
-    return f"{_scaled(report, value):.1f}".replace("-", "−")
+    return f"{scaled(report, value):.1f}".replace("-", "−")
 
 
 def _signed(report: SignalReport, value: float) -> str:
     is_change = report.test in (TestKind.POINTS, TestKind.TAIL)
-    return f"{_scaled(report, value):{'+' if is_change else ''}.1f}".replace("-", "−")
+    return f"{scaled(report, value):{'+' if is_change else ''}.1f}".replace("-", "−")
 
 
-def _scaled(report: SignalReport, value: float) -> float:
+def scaled(report: SignalReport, value: float) -> float:
+    """`value` in the test's unit."""
     if report.test is TestKind.RATIO:
         return value
     return 100.0 * (exp(value) - 1.0) if _is_log_ratio(report) else 100.0 * value

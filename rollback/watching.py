@@ -35,6 +35,7 @@ class Watched:
     kept_reports: tuple[SignalReport, ...] = ()
     refusals: tuple[RefusalChange, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    cells: Mapping[str, int] = field(default_factory=dict)
     fault: str = ""
     _samples: deque[tuple[float, Mapping[str, int]]] = field(default_factory=deque)
     _of: tuple[str, int] = ("", 0)
@@ -56,7 +57,7 @@ class Watched:
         if self._of != (rollout.id, rollout.epoch):
             self._samples.clear()
             self._of, self._cells_seen, self._blind_since = (rollout.id, rollout.epoch), -1, None
-        self.counts = counts
+        self.counts, self.cells = counts, cells
         self._samples.append((now, counts))
         while len(self._samples) > 1 and self._samples[1][0] <= now - BURST_WINDOW_SECONDS:
             self._samples.popleft()

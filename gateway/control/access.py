@@ -5,13 +5,14 @@ being used against an open gateway on loopback: a request that says it comes fro
 gateway answers only to a name that nobody else can point at it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from typing import Any, Final, TypeAlias
 
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
+from gateway.dashboard.sessions import COOKIE, caller_of
 from gateway.keys import Caller, KeyRing, Role, bearer
 
 NEEDS: Final = "needs"
@@ -46,12 +47,12 @@ def permitted(need: str | None, caller: Caller | None) -> None:
         raise Forbidden(f"this needs the role {need}; the key {caller.name!r} has {caller.role.value}")
 
 
-def same_origin(headers: Mapping[str, str], *, is_open: bool) -> None:
-    """Raises `Forbidden` for what a browser sends on behalf of another page."""
+def same_origin(headers: Mapping[str, str], *, is_open: bool, follows_link: bool = False) -> None:
+    """Raises `Forbidden` for what a browser sends on behalf of another page; a link to a page may be followed."""
     host, origin = headers.get("host", ""), headers.get("origin")
     if origin is not None and origin.partition("://")[2] != host:
         raise Forbidden("a page of another origin may not call the admin API")
-    if headers.get("sec-fetch-site", "same-origin") in ("cross-site", "same-site"):
+    if headers.get("sec-fetch-site", "same-origin") in ("cross-site", "same-site") and not follows_link:
         raise Forbidden("a page of another site may not call the admin API")
     if is_open and not _is_own_name(host):
         raise Forbidden(f"without keys the admin plane answers to loopback names only, not {host!r}; configure keys")
@@ -70,16 +71,31 @@ def _is_own_name(host: str) -> bool:
 class Gate:
     """The guard of every route."""
 
-    def __init__(self, keys: KeyRing) -> None:
+    def __init__(self, keys: KeyRing, clock: Callable[[], float]) -> None:
         self._keys = keys
+        self._clock = clock
 
     def __call__(self, connection: _Connection, handler: BaseRouteHandler) -> None:
         """Lets a request pass, or raises `Unauthenticated` or `Forbidden`. The caller is put on the request's scope."""
         headers = connection.headers
-        same_origin(headers, is_open=self._keys.is_open)
-        caller = self._keys.authenticate(bearer(headers.get("authorization")))
+        same_origin(headers, is_open=self._keys.is_open, follows_link=_follows_link(connection))
+        caller = self._caller(connection)
         permitted(handler.opt.get(NEEDS), caller)
         endpoint = connection.path_params.get("endpoint")
         if caller is not None and isinstance(endpoint, str) and not caller.may_reach(endpoint):
             raise Forbidden(f"the key {caller.name!r} may not reach the endpoint {endpoint!r}")
         connection.scope["state"]["caller"] = caller
+
+    def _caller(self, connection: _Connection) -> Caller | None:
+        """By the key in the header; in a browser by the session."""
+        authorization = connection.headers.get("authorization")
+        if authorization is not None or self._keys.is_open:
+            return self._keys.authenticate(bearer(authorization))
+        return caller_of(self._keys, connection.cookies.get(COOKIE), self._clock())
+
+
+def _follows_link(connection: _Connection) -> bool:
+    """Whether a browser opens a page, in a window of its own: reading it changes nothing."""
+    headers = connection.headers
+    opens = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    return opens and connection.scope.get("method") == "GET"

@@ -30,7 +30,7 @@ from rollback.errors import NotPossible
 
 EVENTS_EVERY_SECONDS: Final = 0.5
 KEEP_ALIVE_SECONDS: Final = 15.0
-"""A comment is sent at least this often, so that proxies and clients know that the stream lives."""
+"""Something is sent at least this often, so that proxies and pages know that the stream lives."""
 
 
 @get("/admin/v1/endpoints", opt=open_to(Role.VIEWER), summary="All endpoints, as last seen")
@@ -113,7 +113,7 @@ async def _states(request: AdminRequest) -> AsyncIterator[bytes]:
             yield b"event: state\ndata: " + state + b"\n\n"
             sent, sent_at = state, anyio.current_time()
         elif anyio.current_time() - sent_at > KEEP_ALIVE_SECONDS:
-            yield b": still here\n\n"
+            yield b"event: still\ndata: {}\n\n"
             sent_at = anyio.current_time()
         with anyio.move_on_after(EVENTS_EVERY_SECONDS):
             await desk.stopping.wait()

@@ -29,6 +29,7 @@ from gateway.control.returning import Returning
 from gateway.control.rolling import RollingBack
 from gateway.control.routes import Routes
 from gateway.control.web import Server, application
+from gateway.dashboard.recording import Recorder
 from gateway.keys import SECRET_VARIABLE, KeyRing
 from gateway.own.installed import versions
 from gateway.runtime import Ready, Runtime
@@ -81,11 +82,13 @@ async def _run(
 ) -> None:
     desk = _wired(config, runtime, means, stop)
     keys = KeyRing.from_config(config.keys, os.environ.get(SECRET_VARIABLE))
-    server = Server(application(desk, keys), ready)
+    recorder = Recorder(desk.controller.watched, desk.operations.entries)
+    server = Server(application(desk, keys, recorder), ready)
     async with desk.channel.serving(), anyio.create_task_group() as tasks:
         tasks.start_soon(desk.controller.run)
         tasks.start_soon(desk.alerts.run)
         tasks.start_soon(_observe_rates, desk)
+        tasks.start_soon(recorder.run)
         tasks.start_soon(_end, stop, server)
         await server.serve(sockets=[listener])
         tasks.cancel_scope.cancel()

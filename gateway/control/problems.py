@@ -50,34 +50,38 @@ def problem(status: int, title: str, detail: str, path: str) -> Response[dict[st
     return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def of_ours(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+def said(request: Request[Any, Any, Any], error: Exception) -> tuple[int, str, str]:
+    """An error as status, title and detail."""
+    for kind, (status, title) in _STATUS.items():
+        if isinstance(error, kind):
+            return status, title, _ours(error)
+    if isinstance(error, HTTPException):
+        return error.status_code, "request refused", _of_http(error)
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return 500, "internal error", "driftgate failed here; its log says where"
+
+
+def _ours(error: Exception) -> str:
     """One of our own errors; its message was written for whoever reads it."""
-    status, title = next(found for kind, found in _STATUS.items() if isinstance(error, kind))
     detail = str(error)
     if isinstance(error, StoreUnavailable):
         detail = (
             f"{detail.rstrip('.')}. Exposure ends by itself within one lease; `driftgate rollback` works without Redis"
         )
-    return problem(status, title, detail, request.url.path)
+    return detail
 
 
-def of_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
+def _of_http(error: HTTPException) -> str:
     """An error of the framework: unknown path, wrong method, a body that does not fit."""
-    detail = error.detail
     if isinstance(error.extra, list) and error.extra:
         places = [f"{e.get('key', 'body')}: {e.get('message')}" for e in error.extra if isinstance(e, dict)]
-        detail = "; ".join(places) or detail
-    return problem(error.status_code, "request refused", detail, request.url.path)
+        return "; ".join(places) or error.detail
+    return error.detail
 
 
-def of_bug(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
-    """Anything else is a fault of this program: in its log in full, and in the answer not at all."""
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem(500, "internal error", "driftgate failed here; its log says where", request.url.path)
+def answered(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    """Any error as a problem; a fault of this program is in its log in full, and in the answer not at all."""
+    return problem(*said(request, error), request.url.path)
 
 
-HANDLERS: Final[Mapping[Any, Any]] = {
-    **dict.fromkeys(_STATUS, of_ours),
-    HTTPException: of_http,
-    Exception: of_bug,
-}
+HANDLERS: Final[Mapping[Any, Any]] = dict.fromkeys((*_STATUS, HTTPException, Exception), answered)

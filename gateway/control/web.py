@@ -2,21 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 from socket import socket
 from typing import Any, Final
 
 import uvicorn
-from litestar import Litestar, Response, Router, get
+from litestar import Litestar, Response, Router
 from litestar.datastructures import State
-from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
-from gateway.control.access import ANYBODY, NEEDS, Gate, open_to
+from gateway.control.access import Gate, open_to
 from gateway.control.admin import ROUTES
 from gateway.control.desk import Desk
 from gateway.control.problems import HANDLERS
+from gateway.dashboard import pages
+from gateway.dashboard.recording import Recorder
+from gateway.dashboard.signing import wall_clock
 from gateway.keys import KeyRing, Role
 from gateway.version import __version__
 
@@ -27,26 +28,19 @@ STREAMS_END_SECONDS: Final = 2
 """How long a stop waits for requests that are still being answered."""
 
 _HEADERS: Final = {
-    "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
 }
 
-_PAGES: Final = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/static/dashboard.js": ("dashboard.js", "text/javascript; charset=utf-8"),
-    "/static/dashboard.css": ("dashboard.css", "text/css; charset=utf-8"),
-    "/static/icon.svg": ("icon.svg", "image/svg+xml"),
-}
 
-
-def application(desk: Desk, keys: KeyRing) -> Litestar:
+def application(desk: Desk, keys: KeyRing, recorder: Recorder) -> Litestar:
     """The admin plane. Every route passes the gate; every error becomes a problem."""
     schema = Router("/schema", route_handlers=[], opt=open_to(Role.VIEWER), include_in_schema=False)
     return Litestar(
-        route_handlers=[*ROUTES, *(_page(path, *page) for path, page in _PAGES.items())],
-        guards=[Gate(keys)],
+        route_handlers=[*ROUTES, *pages.routes(desk, keys, recorder)],
+        guards=[Gate(keys, wall_clock)],
         exception_handlers=dict(HANDLERS),
         state=State({"desk": desk}),
         request_max_body_size=LARGEST_BODY,
@@ -66,17 +60,6 @@ async def _secured(response: Response[Any]) -> Response[Any]:
     for name, value in _HEADERS.items():
         response.headers[name] = value
     return response
-
-
-def _page(path: str, name: str, media_type: str) -> HTTPRouteHandler:
-    """A file of the dashboard. It holds no data: that comes from the API, with the caller's key."""
-    content = files("gateway.control").joinpath("static", name).read_bytes()
-
-    @get(path, opt={NEEDS: ANYBODY}, include_in_schema=False, name=f"page:{name}")
-    async def page() -> Response[bytes]:
-        return Response(content, media_type=media_type, headers={"cache-control": "no-cache"})
-
-    return page
 
 
 class Server(uvicorn.Server):

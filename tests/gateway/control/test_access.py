@@ -41,7 +41,8 @@ NEEDED: Final = {
     ("GET", "/schema"): Role.VIEWER,
     ("GET", "/healthz"): None,
     ("GET", "/readyz"): None,
-    ("GET", "/"): None,
+    ("GET", "/sign-in"): None,
+    ("GET", "/endpoints/chat/charts"): Role.VIEWER,
 }
 RANK: Final = [Role.VIEWER, Role.OPERATOR, Role.DEPLOYER, Role.ADMIN]
 
@@ -116,6 +117,13 @@ def test_another_page_cannot_command_an_open_gateway(headers: dict[str, str]) ->
     """Neither by a cross-site request nor by pointing its own name at loopback."""
     with pytest.raises(Forbidden):
         same_origin(headers, is_open=True)
+
+
+def test_a_link_from_another_page_opens_a_page_and_nothing_more() -> None:
+    """An alert's link leads to the dashboard; its site cannot call the API, nor point a name at an open gateway."""
+    same_origin({"host": "127.0.0.1:8081", "sec-fetch-site": "cross-site"}, is_open=True, follows_link=True)
+    with pytest.raises(Forbidden):
+        same_origin({"host": "evil.example", "sec-fetch-site": "cross-site"}, is_open=True, follows_link=True)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8081", "localhost:8081", "[::1]:8081", "127.8.0.1"])

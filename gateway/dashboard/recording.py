@@ -1,0 +1,102 @@
+"""Keeps a trend of each rollout: live from what the controller sees, and from the audit for what came before.
+
+The live samples are in this process's memory. After a restart, and for rollouts of long ago, the audit entries stand in
+for them: one sample for each decision, with the intervals worked out again from the counters that it was made on.
+Intervals cost milliseconds of arithmetic, so they are worked out in a thread.
+"""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeAlias
+
+import anyio
+
+from gateway.dashboard.trend import Sample, Trend, followed, readings, row_of
+from rollback.again import Row, intervals
+from rollback.audit import AuditEntry
+from rollback.errors import UnknownEndpoint
+from rollback.evidence import examine
+from rollback.rollout import Rollout
+from rollback.verdict import SignalReport
+from rollback.watching import Watched
+from routing.bucketing import WEIGHT_SCALE
+from routing.errors import MalformedState, StoreUnavailable
+
+EVERY_SECONDS: Final = 1.0
+KEPT: Final = 64
+"""Rollouts whose trends stay in memory, the least recently looked at going first: about 10 MB at the most."""
+ENTRIES: Final = 200
+"""Audit entries that are looked through for a rollout's past."""
+
+Entries: TypeAlias = Callable[[str, int], Awaitable[Sequence[AuditEntry]]]
+
+
+class Recorder:
+    """The trends of this process's endpoints."""
+
+    def __init__(self, watched: Mapping[str, Watched], entries: Entries) -> None:
+        self._watched = watched
+        self._entries = entries
+        self._trends: OrderedDict[tuple[str, str], Trend] = OrderedDict()
+
+    async def run(self) -> None:
+        """Look at every endpoint once a second, for ever."""
+        while True:
+            for endpoint, seen in self._watched.items():
+                await self._observe(endpoint, seen)
+            await anyio.sleep(EVERY_SECONDS)
+
+    async def trend(self, endpoint: str, rollout: str) -> Trend:
+        """The trend of a rollout; empty where nothing is known of it, and without its past while Redis is gone."""
+        known = self._trends.get((endpoint, rollout))
+        if known is None:
+            known = self._keep(endpoint, rollout, await self._from_audit(endpoint, rollout))
+        self._trends.move_to_end((endpoint, rollout))
+        return known
+
+    async def _observe(self, endpoint: str, seen: Watched) -> None:
+        rollout = seen.rollout
+        if rollout is None:
+            return
+        trend = await self.trend(endpoint, rollout.id)
+        if trend.is_over or not (seen.reports or rollout.is_running):
+            return
+        trend.is_over = not rollout.is_running
+        at = seen.now if rollout.is_running else max(seen.now, rollout.ended_at or 0.0)
+        rows = followed(seen.reports)
+        bounds = await anyio.to_thread.run_sync(bounds_of, rollout, dict(seen.cells), rows)
+        actual = seen.actual_exposure if rollout.is_running else rollout.weight_bps / WEIGHT_SCALE
+        trend.add(Sample(at, rollout.weight_bps / WEIGHT_SCALE, actual, readings(rows, bounds)), rows)
+
+    async def _from_audit(self, endpoint: str, rollout: str) -> Trend:
+        try:
+            entries = await self._entries(endpoint, ENTRIES)
+        except (StoreUnavailable, MalformedState, UnknownEndpoint):
+            return Trend(rollout)
+        mine = [entry for entry in reversed(entries) if entry.rollout == rollout]
+        return await anyio.to_thread.run_sync(trend_of, rollout, mine)
+
+    def _keep(self, endpoint: str, rollout: str, trend: Trend) -> Trend:
+        kept = self._trends.setdefault((endpoint, rollout), trend)
+        while len(self._trends) > KEPT:
+            self._trends.popitem(last=False)
+        return kept
+
+
+def bounds_of(
+    rollout: Rollout, cells: Mapping[str, int], rows: Sequence[SignalReport]
+) -> dict[Row, tuple[float, float]]:
+    """The interval of each row, from the counters."""
+    evidence = examine(rollout, cells)
+    found = {row_of(row): evidence.interval(row) for row in rows}
+    return {row: bounds for row, bounds in found.items() if bounds is not None}
+
+
+def trend_of(rollout: str, entries: Sequence[AuditEntry]) -> Trend:
+    """A trend with one sample for each audit entry of a rollout, oldest first."""
+    trend = Trend(rollout)
+    for entry in entries:
+        rows = followed(entry.signals)
+        sample = Sample(entry.at, entry.weight_bps / WEIGHT_SCALE, None, readings(rows, intervals(entry)))
+        trend.add(sample, rows)
+    return trend

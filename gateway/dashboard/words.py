@@ -1,0 +1,105 @@
+"""Values as people read them. Pure. A symbol always stands beside a colour, and a word beside the symbol."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from rollback.rollout import Holding, Phase
+from rollback.sentences import amount, duration, title
+from rollback.verdict import Side, SignalReport, TestKind, Verdict
+
+NOTHING: Final = "–"
+
+_PHASES: Final = {
+    Phase.IDLE: ("○", "idle", "quiet"),
+    Phase.PENDING: ("◌", "pending", "busy"),
+    Phase.SHADOWING: ("◐", "shadowing", "busy"),
+    Phase.CANARY: ("◑", "canary", "busy"),
+    Phase.BAKING: ("◕", "baking", "busy"),
+    Phase.PROMOTED: ("✔", "promoted", "good"),
+    Phase.ROLLED_BACK: ("✖", "rolled back", "bad"),
+}
+_VERDICTS: Final = {
+    Verdict.HARM: ("✖", "harm", "bad"),
+    Verdict.NO_HARM: ("✔", "no harm", "good"),
+    Verdict.NOT_ENOUGH: ("…", "not enough", "quiet"),
+    Verdict.UNMEASURED: ("?", "unmeasured", "warn"),
+    Verdict.NOT_APPLICABLE: ("–", "n/a", "quiet"),
+}
+_HOLDING: Final = {
+    Holding.NOT_ENOUGH: "gathering evidence",
+    Holding.BAKE: "the stage's bake time is not over",
+}
+"""Holds that need nobody, in words that say so; the others are said as holds."""
+
+CALM: Final = frozenset({Holding.NOT_ENOUGH, Holding.BAKE})
+"""Holds that end by themselves in the usual course of a rollout."""
+
+
+def phase(value: Phase) -> tuple[str, str, str]:
+    """Symbol, word and tone."""
+    return _PHASES[value]
+
+
+def verdict(value: Verdict) -> tuple[str, str, str]:
+    """Symbol, word and tone."""
+    return _VERDICTS[value]
+
+
+def holding(value: Holding) -> str:
+    """Why a rollout does not widen now."""
+    return _HOLDING.get(value, f"holds: {value.value.replace('_', ' ')}")
+
+
+def action(code: str) -> str:
+    """What somebody did: `roll_back` as `roll back`."""
+    return code.replace("_", " ")
+
+
+def percent(share: float | None) -> str:
+    """`2.1 %`; whole numbers without decimals, the smallest ones not as 0."""
+    if share is None:
+        return NOTHING
+    value = 100.0 * share
+    if 0 < abs(value) < 0.05:  # noqa: PLR2004 - it would be rounded to 0.0
+        return "< 0.1 %"
+    return f"{value:.0f} %" if abs(value - round(value)) < 0.05 else f"{value:.1f} %"  # noqa: PLR2004 - the same
+
+
+def drift(report: SignalReport, value: float | None) -> str:
+    """A value of a test with its unit."""
+    return NOTHING if value is None else amount(report, value)
+
+
+def interval(report: SignalReport, bounds: tuple[float, float] | None) -> str:
+    """`[−0.4, +1.0]`, in the unit of the estimate beside it."""
+    if bounds is None:
+        return ""
+    return "[" + ", ".join(amount(report, value).rpartition(" ")[0] for value in bounds) + "]"
+
+
+def test_name(report: SignalReport) -> str:
+    """The signal, and what is special about the test of it."""
+    name = title(report)
+    if report.test is TestKind.CEILING:
+        name += " ceiling"
+    return f"{name} ↓" if report.side is Side.LOWER else name
+
+
+def moment(at: float) -> str:
+    """An instant, in UTC, to the second."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def machine_moment(at: float) -> str:
+    """The same for programs: the script shows it in the reader's own time zone."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+
+
+def ago(at: float, now: float) -> str:
+    """`12 min ago`."""
+    return f"{duration(max(0.0, now - at))} ago"
+
+
+def count(value: int) -> str:
+    """`12,345`."""
+    return f"{value:,}"
