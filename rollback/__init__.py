@@ -18,6 +18,7 @@ P  `evidence`    cases → the table of signals
 P  `refusals`    how refusals changed, both directions, with the detector's own errors
 P  `verdict`     one row of that table
 P  `readiness`   what a stage lacks before it may widen
+P  `ahead`       when the next stage may come, for people
 P  `bursts`      hard failures of the last seconds
 P  `sentences`   numbers in words
 P  `decision`    what to do: one pure function, with reasons

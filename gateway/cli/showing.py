@@ -12,60 +12,116 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.wire import AuditEntry, Commanded, Durability, Endpoint, Refusals, Rollout, Signal
+from gateway.cli.wire import AuditEntry, Commanded, Decision, Durability, Endpoint, Next, Refusals, Rollout, Signal
 
-_PHASE_STYLE: Final = {
-    "promoted": "bold green",
-    "rolled_back": "bold red",
-    "canary": "bold yellow",
-    "baking": "bold yellow",
-    "shadowing": "bold cyan",
+_PHASES: Final = {
+    "pending": ("○", "bold cyan"),
+    "shadowing": ("◔", "bold cyan"),
+    "canary": ("◑", "bold yellow"),
+    "baking": ("◕", "bold yellow"),
+    "promoted": ("✓", "bold green"),
+    "rolled_back": ("✗", "bold red"),
 }
+"""Symbol and colour of each phase; the word always stands beside them."""
 _VERDICTS: Final = {
-    "harm": ("harm", "red"),
-    "no_harm": ("no harm", "green"),
-    "not_enough": ("not enough", ""),
-    "unmeasured": ("unmeasured", "yellow"),
-    "not_applicable": ("n/a", "dim"),
+    "harm": ("✗ harm", "red"),
+    "no_harm": ("✓ no harm", "green"),
+    "not_enough": ("· not yet", ""),
+    "unmeasured": ("? unread", "yellow"),
+    "not_applicable": ("– n/a", "dim"),
 }
 _NOTHING: Final = "–"
+
+TWO_DIGITS: Final = 10
 
 WARM: Final = 0.5
 """Half of the proof of harm is there: time to look, even at what is only observed."""
 
 
 def status(endpoint: Endpoint, *, every_test: bool = False) -> RenderableType:
-    """One endpoint and its latest rollout."""
+    """One endpoint and its latest rollout on one screen: where it stands, why, what comes next, what was decided."""
     rollout = endpoint.rollout
+    parts: list[RenderableType] = []
     if rollout is None or rollout.phase == "idle":
-        return Text.assemble((endpoint.name, "bold"), "  phase: idle · all traffic on ", (endpoint.stable, "bold"))
-    parts: list[RenderableType] = [headline(endpoint.name, rollout)]
-    if rollout.holding:
-        parts.append(Text(f"holding: {rollout.holding}", style="yellow"))
-    if rollout.reason:
-        parts.append(Text(rollout.reason))
+        idle = Text.assemble((endpoint.name, "bold"), "  phase: idle · all traffic on ", (endpoint.stable, "bold"))
+        return Group(idle, *_troubles(endpoint), *decisions(endpoint.decisions))
+    parts += [headline(endpoint.name, rollout), *_troubles(endpoint), *_course(rollout)]
     parts.append(Text(requests(rollout), style="dim"))
     shown = list(rollout.signals) if every_test else list(foremost(rollout.signals))
     if shown:
         parts += [Text(), signals(shown)]
     parts += refusals(rollout.refusals, every_kind=every_test)
-    return Group(*parts)
+    return Group(*parts, *decisions(endpoint.decisions))
 
 
 def headline(name: str, rollout: Rollout) -> Text:
-    """`chat  canary · stage 2 of 5 · 1 % on b (stable a) · rollout r-1`."""
+    """`chat  ◑ canary · stage 2 of 5 · 1 % on b (stable a) · rollout r-1`."""
     place = f" · stage {rollout.stage + 1}"
     if rollout.stage_count is not None:
         place += f" of {rollout.stage_count}"
     running = f"{place} · {percent(rollout.weight_bps / 10_000)} on {rollout.candidate} (stable {rollout.stable})"
     ended = f" · {rollout.candidate} against {rollout.stable}"
+    symbol, style = _PHASES.get(rollout.phase, ("·", "bold"))
     return Text.assemble(
         (name, "bold"),
         "  ",
-        (rollout.phase, _PHASE_STYLE.get(rollout.phase, "bold")),
+        (f"{symbol} {rollout.phase}", style),
         ended if rollout.has_ended else running,
         f" · {rollout.id}",
     )
+
+
+def _troubles(endpoint: Endpoint) -> Iterator[Text]:
+    if endpoint.fault:
+        yield Text(f"! fault: {endpoint.fault}", style="red")
+    if endpoint.freeze is not None:
+        freeze = endpoint.freeze
+        until = f"until {moment(freeze.until_at)}" if freeze.until_at is not None else "until it is unfrozen"
+        why = f" ({freeze.reason})" if freeze.reason else ""
+        yield Text(f"! frozen by {freeze.by}{why}, {until}", style="yellow")
+
+
+def _course(rollout: Rollout) -> Iterator[Text]:
+    """Weights, what it waits for, and when it may go on."""
+    if not rollout.has_ended and rollout.actual_share is not None:
+        target = percent(rollout.weight_bps / 10_000)
+        yield Text(f"weight: {target} granted, {percent(rollout.actual_share)} of requests lately")
+    if rollout.holding:
+        yield Text(f"‖ holding: {rollout.holding}", style="yellow")
+    if rollout.reason:
+        yield Text(rollout.reason)
+    if rollout.next is not None and not rollout.has_ended:
+        yield Text(f"next: {_coming(rollout.next)}")
+
+
+def _coming(following: Next) -> str:
+    what = f"stage {following.stage + 1}" if following.stage is not None else "promotion"
+    if following.stage is not None and following.weight_bps is not None:
+        what += f", {percent(following.weight_bps / 10_000)}"
+    if following.seconds is None:
+        return f"{what}, not in sight (waits for {following.waits_for})"
+    if not following.waits_for:
+        return f"{what}, nothing is lacking"
+    return f"{what}, in about {lasting(following.seconds)} at this pace (waits for {following.waits_for})"
+
+
+def lasting(seconds: float) -> str:
+    """`42 s`, `12 min`, `2.5 h`, `3 d`."""
+    for unit, size, until in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
+        if seconds < until:
+            return f"{seconds / size:.{1 if unit == 'h' else 0}f} {unit}"
+    return f"{seconds / 86_400:.0f} d"
+
+
+def decisions(latest: Iterable[Decision]) -> Iterator[RenderableType]:
+    """One line for each, cut where the terminal ends."""
+    for index, entry in enumerate(latest):
+        if index == 0:
+            yield Text()
+            yield Text("last decisions", style="dim")
+        at = moment(entry.at).removesuffix(" UTC")[5:]
+        what = f"{entry.action} by {entry.actor}: {entry.phase_to}, {percent(entry.weight_bps / 10_000)}"
+        yield Text.assemble((at, "dim"), " ", (what, "bold"), f" · {entry.reason}", no_wrap=True, overflow="ellipsis")
 
 
 def requests(rollout: Rollout) -> str:
@@ -98,12 +154,10 @@ def is_shown(row: Signal) -> bool:
 
 
 def signals(rows: Iterable[Signal]) -> Table:
-    """The table that a decision is made on."""
+    """The table that a decision is made on: what both arms did, the drift with its interval and limit, the verdict."""
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("signal", no_wrap=True)
-    rows = list(rows)
-    bound = "interval" if any(row.interval for row in rows) else "bound"
-    for column in ("stable", "candid.", "drift", bound, "of", "burn", "n"):
+    for column in ("both arms", "drift [interval] of limit", "burn", "n"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for row in rows:
@@ -111,11 +165,8 @@ def signals(rows: Iterable[Signal]) -> Table:
         name = row.signal if row.slice == "*" else f"{row.signal}[{row.slice}]"
         table.add_row(
             f"{name} {row.source}",
-            percent(row.stable_rate),
-            percent(row.candidate_rate),
-            measure(row, row.estimate),
-            between(row),
-            measure(row, row.limit),
+            rates(row),
+            drift(row),
             percent(row.burn, digits=0),
             f"{row.n:,}",
             Text(word, style=style),
@@ -135,25 +186,44 @@ def refusals(seen: Iterable[Refusals], *, every_kind: bool) -> Iterator[Text]:
             )
 
 
-def between(row: Signal) -> str:
-    """Both bounds where they are known, else the one on the limit's side."""
-    if row.interval is None:
-        return measure(row, row.bound)
-    low, high = (measure(row, value).rpartition(" ")[0] or _NOTHING for value in row.interval)
-    return f"[{low}, {high}]"
+def rates(row: Signal) -> str:
+    """`2.1 → 2.4 %`: the share of bad answers of both arms."""
+    if row.stable_rate is None and row.candidate_rate is None:
+        return _NOTHING
+    return f"{percent(row.stable_rate).removesuffix(' %')} → {percent(row.candidate_rate)}"
 
 
-def measure(row: Signal, value: float | None) -> str:
-    """`value` in the unit of the row's test."""
+def drift(row: Signal) -> str:
+    """`+0.3 [-0.4, 1.0] of 2.0 pp`; with only the bound on the limit's side known, `+0.3 (1.1) of 2.0 pp`."""
+    unit = _unit(row)
+    between = ""
+    if row.interval is not None:
+        low, high = (_plain(row, value, rough=True) for value in row.interval)
+        between = f" [{low}, {high}]"
+    elif row.bound is not None:
+        between = f" ({_plain(row, row.bound, rough=True)})"
+    estimate = _plain(row, row.estimate, sign="+" if row.test in ("points", "tail") else "")
+    return f"{estimate}{between} of {_plain(row, row.limit)} {unit}"
+
+
+def _unit(row: Signal) -> str:
+    if row.test == "ratio":
+        return "×"
+    return "%" if row.test == "ceiling" or _is_log_ratio(row) else "pp"
+
+
+def _is_log_ratio(row: Signal) -> bool:
+    return row.signal == "length" and row.test == "points" and row.source == "paired"
+
+
+def _plain(row: Signal, value: float | None, sign: str = "", *, rough: bool = False) -> str:
+    """`value` in the unit of the row's test, without it; `rough`: two digits, enough for a bound."""
     if value is None or not math.isfinite(value):
         return _NOTHING
     if row.test == "ratio":
-        return f"{value:.2f} ×"
-    if row.test == "ceiling":
-        return percent(value)
-    if row.signal == "length" and row.test == "points" and row.source == "paired":
-        return f"{math.expm1(value) * 100:+.1f} %"  # a log ratio
-    return f"{value * 100:+.1f} pp"
+        return f"{value:.2f}"
+    shown = 100 * (math.expm1(value) if _is_log_ratio(row) else value)
+    return f"{shown:{sign}.{0 if rough and abs(shown) >= TWO_DIGITS else 1}f}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:
@@ -175,7 +245,7 @@ def endpoints(rows: Iterable[Endpoint]) -> Table:
         table.add_row(
             row.name,
             row.stable,
-            Text(rollout.phase, style=_PHASE_STYLE.get(rollout.phase, "")),
+            Text(rollout.phase, style=_PHASES.get(rollout.phase, ("", ""))[1]),
             rollout.candidate if running else _NOTHING,
             percent(rollout.weight_bps / 10_000) if running and not rollout.has_ended else _NOTHING,
             rollout.holding or _NOTHING,

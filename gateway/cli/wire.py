@@ -53,6 +53,37 @@ class Refusals(msgspec.Struct, frozen=True):
     high: float = 0.0
 
 
+class Next(msgspec.Struct, frozen=True):
+    """The next stage, from zero (None: promotion), in how many seconds (None: not in sight), and what it waits for."""
+
+    stage: int | None = None
+    weight_bps: int | None = None
+    seconds: float | None = None
+    waits_for: str = ""
+
+
+class Freeze(msgspec.Struct, frozen=True):
+    """Who froze an endpoint, why, and until when (None: until somebody unfreezes it)."""
+
+    by: str = ""
+    reason: str = ""
+    until_at: float | None = None
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """One of the latest decisions, in short."""
+
+    id: str = ""
+    at: float = 0.0
+    actor: str = ""
+    action: str = ""
+    rollout: str = ""
+    phase_to: str = ""
+    stage: int = 0
+    weight_bps: int = 0
+    reason: str = ""
+
+
 class Rollout(msgspec.Struct, frozen=True):
     """One rollout. `stages` is their number, or their list; `stage` counts from zero."""
 
@@ -72,6 +103,8 @@ class Rollout(msgspec.Struct, frozen=True):
     requests: Requests = Requests()
     signals: tuple[Signal, ...] = ()
     refusals: tuple[Refusals, ...] = ()
+    actual_share: float | None = None
+    next: Next | None = None
 
     @property
     def stage_count(self) -> int | None:
@@ -93,6 +126,9 @@ class Endpoint(msgspec.Struct, frozen=True):
     stable: str = ""
     generation: int = 0
     rollout: Rollout | None = None
+    freeze: Freeze | None = None
+    decisions: tuple[Decision, ...] = ()
+    fault: str = ""
 
 
 class Endpoints(msgspec.Struct, frozen=True):

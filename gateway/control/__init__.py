@@ -10,6 +10,7 @@ S  `returning`   going back to an earlier stable model
 S  `forecasting` what a plan will take, in words and as JSON
 P  `rates`       requests per second, from the workers' counters
 S  `probing`     asks a candidate for a small answer before a rollout starts
+P  `standing`    intervals, and when the next stage may come
 P  `views`       rollouts, signals and audit entries as JSON
 S  `desk`        what the routes work with
 S  `admin`       the admin API: looking

@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+import anyio
+
 from gateway.config.model import Config
 from gateway.config.plans import expecting
 from gateway.control.forecasting import Forecasting, Supposed
 from gateway.control.forecasting import view as forecast_view
 from gateway.control.home import Home
 from gateway.control.probing import Upstream, probe
+from gateway.control.standing import decision_view, standing, with_standing
 from gateway.control.views import View, freeze_view, generation_view, rollout_view
 from rollback import commands
 from rollback.audit import AuditEntry
@@ -33,6 +36,9 @@ from routing.exposure import Generation
 
 KEPT_ENTRIES: Final = 1000
 """How many of the latest entries are looked through for one."""
+
+DECISIONS: Final = 5
+"""The latest, shown with an endpoint."""
 
 TRIES: Final = 5
 """A command that loses five races in a row is told so."""
@@ -262,26 +268,23 @@ class Operations:
         try:
             loaded = await self._store.load(name)
             generations = await self._store.generations(name)
+            decisions = await self._store.entries(name, DECISIONS)
         except StoreUnavailable as error:
-            return {**self.remembered(name), "generations": [], "fault": str(error)}
+            return {**self.remembered(name), "generations": [], "decisions": [], "fault": str(error)}
         return {
             **self._headline(name, loaded.generation, loaded.freeze),
             "generations": [generation_view(generation) for generation in self._all(name, generations)],
+            "decisions": [decision_view(entry) for entry in decisions],
             "rollout": await self._shown(loaded.rollout) if loaded.rollout is not None else None,
         }
 
     def remembered(self, name: str) -> View:
         """An endpoint as this process last saw it, without asking Redis."""
         watched = self._watched[name]
-        rollout = watched.rollout
         return {
             **self._headline(name, watched.generation, watched.freeze),
             "fault": watched.fault,
-            "rollout": rollout_view(
-                rollout, watched.counts, watched.reports, watched.kept_reports, refusals=watched.refusals
-            )
-            if rollout is not None
-            else None,
+            "rollout": _seen(watched) if watched.rollout is not None else None,
         }
 
     def everything(self) -> list[View]:
@@ -314,14 +317,24 @@ class Operations:
         return [first, *stored]
 
     async def _shown(self, rollout: Rollout) -> View:
-        counts = await self._store.counts(rollout)
+        cells, counts = await self._store.evidence(rollout)
         watched = self._watched[rollout.endpoint]
         same = watched.rollout is not None and watched.rollout.id == rollout.id
         kept = watched.kept_reports if same else ()
         if same and watched.reports:
-            return rollout_view(rollout, counts, watched.reports, kept, refusals=watched.refusals)
+            seen = await anyio.to_thread.run_sync(standing, rollout, cells, watched.now)
+            view = rollout_view(rollout, counts, watched.reports, kept, refusals=watched.refusals)
+            return with_standing({**view, "actual_share": watched.actual_exposure}, seen)
         decided = [e for e in await self._store.entries(rollout.endpoint, 50) if e.rollout == rollout.id and e.signals]
         if not decided:
             return rollout_view(rollout, counts, (), kept)
         refusals = refusal_changes(decided[0].cells)
         return rollout_view(rollout, counts, decided[0].signals, kept, refusals=refusals)
+
+
+def _seen(watched: Watched) -> View:
+    assert watched.rollout is not None  # the caller has looked
+    view = rollout_view(
+        watched.rollout, watched.counts, watched.reports, watched.kept_reports, refusals=watched.refusals
+    )
+    return {**view, "actual_share": watched.actual_exposure}

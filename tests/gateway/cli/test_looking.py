@@ -6,20 +6,43 @@ CHAT = "/admin/v1/endpoints/chat"
 IDLE = {"name": "chat", "stable": "a", "generation": 0, "rollout": None}
 
 
+DECISION = {
+    "id": "7-0", "at": 1_700_000_000.5, "actor": "driftgate", "action": "widen", "rollout": "chat-1",
+    "phase_to": "canary", "stage": 1, "weight_bps": 100, "reason": "refusal shown within its limit; widened to 1 %",
+}  # fmt: skip
+
+
 def test_status_shows_where_the_rollout_stands_and_why(run: Run, admin: Admin, rollout: MakeRollout) -> None:
-    """Phase, stage, weight, reason, requests, and one row per signal, within 80 columns of a pipe."""
-    admin.on(f"GET {CHAT}", IDLE | {"rollout": rollout()})
+    """Phase, stage, weights, reason, what comes next, a row per signal, decisions: within 80 columns of a pipe."""
+    following = {"stage": 2, "weight_bps": 1000, "seconds": 745.0, "waits_for": "refusal"}
+    shown = rollout(next=following, actual_share=0.0092)
+    shown["signals"][0]["interval"] = [-0.004, 0.01]
+    admin.on(f"GET {CHAT}", IDLE | {"rollout": shown, "decisions": [DECISION]})
     lines = run("status", "chat", "--server", admin.url).out.splitlines()
-    assert lines[0] == "chat  canary · stage 2 of 5 · 1 % on b (stable a) · chat-1"
-    assert lines[1] == "holding: not_enough_evidence"
-    assert lines[2].startswith("refusal: 188 of 1000")
-    assert "candidate 12" in lines[3]
-    refusal = next(line for line in lines if line.startswith("refusal paired"))
-    assert refusal.split("  ")[0] == "refusal paired"
-    for shown in ("2.1 %", "2.4 %", "+0.3 pp", "+1.1 pp", "+2.0 pp", "12 %", "812", "not enough"):
-        assert shown in refusal
-    assert any(line.startswith("length paired") and "-4.9 %" in line for line in lines)
+    assert lines[:5] == [
+        "chat  ◑ canary · stage 2 of 5 · 1 % on b (stable a) · chat-1",
+        "weight: 1 % granted, 0.9 % of requests lately",
+        "‖ holding: not_enough_evidence",
+        "refusal: 188 of 1000 pairs are still missing",
+        "next: stage 3, 10 %, in about 12 min at this pace (waits for refusal)",
+    ]
+    assert "candidate 12" in lines[5]
+    assert [line.rstrip() for line in lines if " paired " in line] == [
+        "refusal paired 2.1 → 2.4 % +0.3 [-0.4, 1.0] of 2.0 pp 12 % 812 · not yet",
+        "length paired  2.1 → 2.4 %     -4.9 (-7.7) of -15.0 % 30 % 812 · not yet",
+    ]
+    assert lines[-1].startswith("11-14 22:13:20 widen by driftgate: canary, 1 % · refusal shown")
     assert max(map(len, lines)) <= 80
+
+
+def test_what_is_not_in_sight_and_what_is_frozen_is_said(run: Run, admin: Admin, rollout: MakeRollout) -> None:
+    """A rollout that will not go on by itself does not look like one that will."""
+    following = {"stage": None, "weight_bps": None, "seconds": None, "waits_for": "agreement"}
+    freeze = {"by": "ann", "reason": "black friday", "since_at": 1.0, "until_at": 1_700_000_000.0}
+    admin.on(f"GET {CHAT}", IDLE | {"rollout": rollout(next=following), "freeze": freeze})
+    said = run("status", "chat", "--server", admin.url).out
+    assert "! frozen by ann (black friday), until 2023-11-14 22:13:20 UTC" in said
+    assert "next: promotion, not in sight (waits for agreement)" in said
 
 
 def test_status_shows_every_test_on_request(run: Run, admin: Admin, rollout: MakeRollout) -> None:
@@ -29,7 +52,7 @@ def test_status_shows_every_test_on_request(run: Run, admin: Admin, rollout: Mak
         line for line in run("status", "chat", "--all", "--server", admin.url).out.splitlines() if "refusal p" in line
     ]
     assert len(rows) == 2
-    assert "1.10 ×" in rows[1]
+    assert "1.10 (0.01) of 2.50 ×" in rows[1]
 
 
 def test_status_as_json_is_the_rollout_itself(run: Run, admin: Admin, rollout: MakeRollout) -> None:
@@ -96,7 +119,7 @@ def test_watching_through_a_pipe_prints_each_change_until_the_end(run: Run, admi
     done = run("get", "chat", "-w", "--server", admin.url)
     assert done.code == 0
     assert "\x1b" not in done.out
-    assert [line.split()[1] for line in done.out.splitlines() if line.startswith("chat ")] == ["canary", "promoted"]
+    assert [line.split()[2] for line in done.out.splitlines() if line.startswith("chat ")] == ["canary", "promoted"]
 
 
 def test_the_list_has_a_line_for_each_endpoint(run: Run, admin: Admin, rollout: MakeRollout) -> None:

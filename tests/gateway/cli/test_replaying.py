@@ -93,7 +93,7 @@ def test_an_exported_decision_is_judged_again(run: Run, admin: Admin, tmp_path: 
     assert "p/refusal/*/0/20 = 40" in explained.out
     (refusal,) = (line for line in explained.out.splitlines() if line.startswith("refusal paired"))
     low, high = again.intervals(made)["refusal", "*", "paired", "points", "upper"]
-    assert f"+19.4 pp [+{100 * low:.1f}, +{100 * high:.1f}] +2.0 pp 100 % 201 harm" in refusal
+    assert f"+19.4 [{100 * low:.0f}, {100 * high:.0f}] of 2.0 pp 100 % 201 ✗ harm" in refusal
     same = run("replay", "decision.json")
     assert (same.code, "the same to the last bit, on 4 counters" in same.out) == (0, True)
     assert run("replay", "decision.json", "--json").json["same"] is True

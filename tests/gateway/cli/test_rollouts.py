@@ -22,7 +22,7 @@ def test_start_says_what_it_started_and_what_to_know(run: Run, admin: Admin, rol
     arguments = ("--plan", "fast", "--expect", "refusal=+1pp..+6pp", "--reason", "new checkpoint", "--replace")
     started = run("start", "chat", "--candidate", "b", *arguments, "--server", admin.url, DRIFTGATE_ADMIN_KEY="k1")
     assert started.code == 0
-    assert "chat  shadowing · stage 1 of 5 · 0 % on b (stable a) · chat-1" in started.out
+    assert "chat  ◔ shadowing · stage 1 of 5 · 0 % on b (stable a) · chat-1" in started.out
     assert "· no traffic yet" in started.out
     assert admin.asked == [
         (

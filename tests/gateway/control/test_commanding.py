@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
+import anyio
 import pytest
 
 from tests.gateway.control.gateways import Gateway, own_redis, running
@@ -95,3 +96,15 @@ async def test_a_field_that_a_command_does_not_know_is_an_error(gateway: Gateway
     await gateway.start()
     for command, body in (("pause", {"full": True}), ("rollback", {"step": True}), ("freeze", {"until": "noon"})):
         assert "unknown field" in str((await gateway.post(command, body, 400))["detail"])
+
+
+async def test_an_endpoint_tells_its_latest_decisions_and_what_comes_next(gateway: Gateway) -> None:
+    """For one screen: five decisions in short, the next stage, and the share that the candidate really has."""
+    await gateway.start(reason="because")
+    with anyio.fail_after(10):
+        while "next" not in (shown := await endpoint(gateway))["rollout"]:  # noqa: ASYNC110  # only asking shows it
+            await anyio.sleep(0.05)
+    assert shown["decisions"][0]["action"] == "start"
+    assert shown["decisions"][0]["reason"] == "because"
+    assert shown["rollout"]["next"] == {"stage": 1, "weight_bps": 1000, "seconds": None, "waits_for": "keys"}
+    assert shown["rollout"]["actual_share"] == 0.0
