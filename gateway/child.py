@@ -1,7 +1,8 @@
-"""The start of every child: `python -m gateway.child ROLE INDEX PARENT LISTENER RUN_DIR STATE_DIR READY ALIVE`.
+"""The start of every child: `python -m gateway.child ROLE INDEX PARENT LISTENER RUN_DIR STATE_DIR CONFIG READY ALIVE`.
 
 Before a role begins, the child binds its life to the supervisor's: a signal from the kernel when the parent dies, and a
-pipe that closes with it. SIGINT is the supervisor's business; SIGTERM asks for an orderly stop.
+pipe that closes with it, for systems whose kernel sends none. SIGINT is the supervisor's business; SIGTERM asks for an
+orderly stop.
 
 Where Redis is stands in the configuration file and not in the arguments, since its URL may hold a password.
 """
@@ -44,20 +45,22 @@ class Call:
     listener: int
     run_dir: Path
     state_dir: Path
+    generation: int
     ready: int
     alive: int
 
 
 def main(arguments: list[str]) -> int:
     """Run one role until the supervisor ends it; returns the exit code."""
-    role, index, parent, listener, run_dir, state_dir, ready, alive = arguments
-    call = Call(role, int(index), int(parent), int(listener), Path(run_dir), Path(state_dir), int(ready), int(alive))
+    role, index, parent, listener, run_dir, state_dir, *numbers = arguments
+    call = Call(role, int(index), int(parent), int(listener), Path(run_dir), Path(state_dir), *map(int, numbers))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     bind_to_parent(call.parent)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its URLs may carry what an operator's webhook must not show
     try:
-        config = load_resolved((call.run_dir / "config.json").read_bytes())
+        file = call.run_dir / f"config-{call.generation}.json"
+        config = load_resolved(file.read_bytes())
         runtime = runtime_of(config, call.run_dir, call.state_dir)
         anyio.run(_run, call, config, runtime, backend_options={"use_uvloop": True})
     except Exception as error:  # the outermost edge: it is started again, and may fail again and again

@@ -1,7 +1,9 @@
 """A child never outlives its parent.
 
-`bind_to_parent` asks the kernel for a signal when the parent dies. Run as a program, this module does so and then
-becomes another program (the request survives `execve`): `python -m gateway.lifeline PARENT_PID COMMAND …`.
+`bind_to_parent` asks the kernel for a signal when the parent dies: SIGKILL, the one that a frozen process cannot put
+off until it is woken, by then beside its successor. What it loses is what a killed supervisor loses anyway. Run as a
+program, this module does so and then becomes another program (the request survives `execve`):
+`python -m gateway.lifeline PARENT_PID COMMAND …`.
 """
 
 import ctypes
@@ -15,7 +17,7 @@ _PR_SET_PDEATHSIG: Final = 1
 _PARENT_IS_GONE: Final = 70
 
 
-def bind_to_parent(parent_pid: int, signal_number: signal.Signals = signal.SIGTERM) -> None:
+def bind_to_parent(parent_pid: int, signal_number: signal.Signals = signal.SIGKILL) -> None:
     """Get `signal_number` when the parent dies; end at once if it is dead already. Linux; elsewhere it does nothing."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal_number), 0, 0, 0)

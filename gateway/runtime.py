@@ -36,10 +36,9 @@ class Runtime:
         """The shadow worker listens here; data workers hand their exchanges over."""
         return self.run_dir / "shadow.sock"
 
-    @property
-    def config_file(self) -> Path:
-        """The resolved configuration, mode 0600, as the supervisor read it."""
-        return self.run_dir / "config.json"
+    def config_file(self, generation: int) -> Path:
+        """The resolved configuration, mode 0600, as the supervisor read it; a generation for each time it did."""
+        return self.run_dir / f"config-{generation}.json"
 
     @property
     def journal(self) -> Path:

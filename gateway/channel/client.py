@@ -13,7 +13,17 @@ from typing import Final, Protocol
 import anyio
 
 from gateway.channel.line import LOST, Line, connected
-from gateway.channel.messages import Ack, Counters, FromControl, Hello, Made, Welcome, frame, read_from_control
+from gateway.channel.messages import (
+    Ack,
+    Counters,
+    FromControl,
+    Hello,
+    Leaving,
+    Made,
+    Welcome,
+    frame,
+    read_from_control,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -55,20 +65,31 @@ class ControlClient:
         self._on_welcome = on_welcome
         self._shared = shared
         self.connected = False
+        self._line: Line | None = None
+        self._leaving = False
 
     async def run(self) -> None:
-        """Connect, listen, answer; when the connection ends, begin again after a growing pause. Never returns."""
+        """Connect, listen, answer; when the connection ends, begin again after a growing pause, until `leave`."""
         pause = FIRST_PAUSE_SECONDS
-        while True:
+        while not self._leaving:
             try:
                 async with connected(self._path) as line:
                     await line.send(frame(self._hello))
-                    self.connected, pause = True, FIRST_PAUSE_SECONDS
+                    self.connected, pause, self._line = True, FIRST_PAUSE_SECONDS, line
                     await self._converse(line)
             except LOST as error:
                 self._log_lost(error)
             await anyio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    async def leave(self) -> None:
+        """Say that no more requests are accepted here, and do not connect again."""
+        self._leaving = True
+        if self._line is not None and self.connected:
+            try:
+                await self._line.send(frame(Leaving()))
+            except LOST as error:
+                logger.debug("the control process is away: %s", type(error).__name__)
 
     def _log_lost(self, error: Exception) -> None:
         if self.connected:

@@ -23,6 +23,7 @@ from gateway.channel.messages import (
     Counters,
     FromControl,
     Hello,
+    Leaving,
     Made,
     Welcome,
     frame,
@@ -177,6 +178,12 @@ class ControlServer:
             self._offer(worker, _numbered(message, self._sequence))
         self._notice()
 
+    def _let_go(self, worker: _Worker) -> None:
+        """It accepts nothing any more: not told, not waited for; what it counts while it drains still counts."""
+        if self._workers.get(worker.hello.name) is worker:
+            del self._workers[worker.hello.name]
+        self._notice()
+
     def _farewell(self, worker: _Worker) -> None:
         if self._workers.get(worker.hello.name) is worker:
             del self._workers[worker.hello.name]
@@ -207,6 +214,8 @@ class ControlServer:
                     self._counted[worker.hello.name] = Counted(worker.hello.pid, values)
                 case Made() as made:
                     self._pass_on(worker, made)
+                case Leaving():
+                    self._let_go(worker)
                 case Hello():
                     raise ChannelBroken("a worker says Hello once")
 

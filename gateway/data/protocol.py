@@ -56,7 +56,7 @@ class DataProtocol(HttpToolsProtocol):
         self._limits = limits
         self._timer = LazyTimer(loop, self._on_due)
         self._gone = False
-        self._asked = False
+        self._asked = self._last = False
         self._in_head = False
         self._in_body = False
         self._head_bytes = 0
@@ -67,6 +67,12 @@ class DataProtocol(HttpToolsProtocol):
     def has_left(self) -> bool:
         """Whether the client is gone."""
         return self._gone
+
+    def finish(self) -> None:
+        """One more answer at most: the present one, or that to a request which may be on its way already."""
+        self._last = True
+        if self._asked:
+            self.cycle.keep_alive = False
 
     def abort(self) -> None:
         """Cut the connection: the client must not take half an answer for a whole one."""
@@ -157,7 +163,7 @@ class DataProtocol(HttpToolsProtocol):
             default_headers=[],
             message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue,
-            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            keep_alive=not self._last and version != "1.0" and self.parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
         if previous is None or previous.response_complete:

@@ -61,12 +61,23 @@ class Server:
             lambda: DataProtocol(self._config, self._state, loop, self._limits), sock=listener, backlog=BACKLOG
         )
 
-    async def drain(self, seconds: float) -> bool:
-        """Accept no more, let answers end, cut what is left after `seconds`. True where nothing had to be cut."""
+    async def refuse(self, seconds: float) -> None:
+        """Accept no more, and after `seconds` at most no request either on the connections that there are.
+
+        Until then each gets one last answer, since its client may just be asking: closed at once, it would be failed.
+        """
         if self._server is not None:
             self._server.close()
         for connection in list(self._state.connections):
+            if isinstance(connection, DataProtocol):
+                connection.finish()
+        await self._emptied_within(seconds)
+        for connection in list(self._state.connections):
             connection.shutdown()
+
+    async def drain(self, seconds: float) -> bool:
+        """Let answers end, cut what is left after `seconds`. True where nothing had to be cut."""
+        await self.refuse(0.0)
         if await self._emptied_within(seconds):
             return True
         for connection in list(self._state.connections):

@@ -4,12 +4,15 @@ A request takes one immutable `Route` and keeps it to its end; observations repl
 the configuration and the journal, so a worker serves before it has heard from anybody.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from gateway.config.model import Endpoint
 from rollback.journal import JournalState
 from routing.exposure import Generation, Observation, Route
+
+logger = logging.getLogger(__name__)
 
 
 def first_routes(endpoints: Mapping[str, Endpoint], journal: JournalState) -> dict[str, Route]:
@@ -32,6 +35,7 @@ class RouteTable:
     def __init__(self, routes: Mapping[str, Route], fallbacks: Mapping[str, str], models: Iterable[str]) -> None:
         self._models = frozenset(models)
         self._fallbacks = dict(fallbacks)
+        self._missing: dict[str, Generation] = {}
         self._routes = {name: self._askable(route) for name, route in routes.items()}
         self.seen_at: float | None = None
 
@@ -43,6 +47,14 @@ class RouteTable:
     def names(self) -> tuple[str, ...]:
         """All endpoints."""
         return tuple(self._routes)
+
+    def missing(self) -> str:
+        """Which stable models this worker cannot ask, and what serves instead; empty where there are none."""
+        return "; ".join(
+            f"models.{stable.model} serves {endpoint} as generation {stable.number} and is not in the configuration: "
+            f"{self._fallbacks[endpoint]} serves instead"
+            for endpoint, stable in sorted(self._missing.items())
+        )
 
     def observe(self, endpoint: str, seen: Observation, now: float) -> None:
         """Redis or the control process says how the endpoint stands."""
@@ -59,8 +71,14 @@ class RouteTable:
 
     def _askable(self, route: Route) -> Route:
         """The route without models that this worker cannot ask (taken out of the file, or not yet in it)."""
-        if route.stable.model not in self._models:
-            first = self._fallbacks[route.endpoint]
+        known, first = self._missing.get(route.endpoint), self._fallbacks[route.endpoint]
+        if route.stable.model in self._models:
+            if known is not None and (route.stable.number > known.number or route.stable.model != first):
+                del self._missing[route.endpoint]
+        else:
+            self._missing[route.endpoint] = route.stable
+            if known != route.stable:
+                logger.error("add it again: %s", self.missing())
             route = replace(route, stable=replace(route.stable, model=first), grant=None)
         if route.grant is not None and route.grant.candidate not in self._models:
             route = replace(route, grant=None)

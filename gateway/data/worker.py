@@ -41,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 1.0
 """Between two looks at Redis where nothing was published: a lost publication costs at most this."""
+LINGER_SECONDS: Final = 0.5
+"""How long a client's idle connection may bring one more request when the worker stops: many round trips."""
 LAST_FLUSH_SECONDS: Final = 2.0
 """For counts and exchanges to get away at the end."""
 
@@ -91,6 +93,7 @@ class _Worker:
             checks={
                 "redis": lambda: self.redis_down,
                 "control": lambda: "" if self.control.connected else "the control process is away; nothing widens",
+                "models": self.table.missing,
                 "shadow": lambda: "" if self.handover.connected else "the shadow worker is away; nothing is compared",
             }
         )
@@ -150,7 +153,11 @@ class _Worker:
     async def stop(self, drain_seconds: float) -> None:
         """No longer ready; let answers end; get the last counts and exchanges away."""
         self.health.draining = True
-        if not await self.server.drain(drain_seconds):
+        lingering = min(LINGER_SECONDS, drain_seconds)
+        await self.server.refuse(lingering)
+        with anyio.move_on_after(LAST_FLUSH_SECONDS):
+            await self.control.leave()
+        if not await self.server.drain(drain_seconds - lingering):
             logger.warning("answers were cut at the drain deadline of %s s", drain_seconds)
         with anyio.move_on_after(LAST_FLUSH_SECONDS):
             await self.counts.flush(self.store)

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -89,12 +90,18 @@ class Keeper:
                 tasks.cancel_scope.cancel()
         if not self._gone.is_set():
             log.warning("%s did not end in time and is killed", self.spec.name)
-            self._signal(signal.SIGKILL)
+            self._kill()
             await self._gone.wait()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(number)
+
+    def _kill(self) -> None:
+        """SIGKILL for the child and whatever it started: it leads a session, and so a group, of its own."""
+        if self._process is not None and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     async def _run_once(self) -> int:
         """Start the child and wait for its end; returns its code, negative for a signal."""
@@ -141,7 +148,7 @@ class Keeper:
                     await anyio.sleep(0.01)
         if waiting.cancelled_caught:
             log.warning("%s was not ready within %.0f s and is killed", self.spec.name, self.spec.patience_seconds)
-            process.kill()
+            self._kill()
         else:
             if self.starts > 1:
                 log.warning("%s is back (process %d)", self.spec.name, process.pid)

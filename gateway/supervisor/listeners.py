@@ -2,7 +2,8 @@
 
 Each data worker has its own socket on the shared port (SO_REUSEPORT), and the supervisor never closes it: while a
 worker is started again, its queue waits. But with SO_REUSEPORT a second gateway would bind the same port silently and
-take half of the requests; so before that the address is bound once without it, which fails if anybody listens there.
+take half of the requests; so the first socket is bound without it, which fails if anybody is there, and shares the port
+only from then on, with sockets of this very user that ask for it.
 """
 
 import errno
@@ -22,13 +23,15 @@ _RETRY_SECONDS: Final = 0.05
 
 def shared(address: Address, count: int, *, name: str) -> list[socket.socket]:
     """`count` listening sockets on one address; port 0 picks one free port for all. Raises `AddressInUse`."""
-    port = _probe(address, name)
-    return [_listen(address.host, port, name, share=True) for _ in range(count)]
+    first = _alone(address, name)
+    first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    port = int(first.getsockname()[1])
+    return [_listening(made, name) for made in (first, *(_beside(address.host, port, name) for _ in range(count - 1)))]
 
 
 def single(address: Address, *, name: str) -> socket.socket:
     """One listening socket. Raises `AddressInUse`."""
-    return _listen(address.host, _probe(address, name), name, share=False)
+    return _listening(_alone(address, name), name)
 
 
 def url(listener: socket.socket) -> str:
@@ -37,28 +40,39 @@ def url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _probe(address: Address, name: str) -> int:
-    """The port to use: as configured if nobody listens there, else a free one where it is 0."""
+def _alone(address: Address, name: str) -> socket.socket:
+    """A socket bound to the address, or to a free port where its port is 0; nobody else is bound there."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
-        with _socket(address.host) as probe:
-            try:
-                probe.bind((address.host, address.port))
-                return int(probe.getsockname()[1])
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
-                    raise _taken(address.host, address.port, name, error) from error
+        made = _socket(address.host)
+        try:
+            made.bind((address.host, address.port))
+        except OSError as error:
+            made.close()
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                raise _taken(address.host, address.port, name, error) from error
+        else:
+            return made
         time.sleep(_RETRY_SECONDS)
 
 
-def _listen(host: str, port: int, name: str, *, share: bool) -> socket.socket:
+def _beside(host: str, port: int, name: str) -> socket.socket:
+    """A socket that shares the port with those that we have."""
     made = _socket(host)
     try:
-        if share:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         made.bind((host, port))
+    except OSError as error:
+        made.close()
+        raise _taken(host, port, name, error) from error
+    return made
+
+
+def _listening(made: socket.socket, name: str) -> socket.socket:
+    try:
         made.listen(BACKLOG)
     except OSError as error:
+        host, port = made.getsockname()[:2]
         made.close()
         raise _taken(host, port, name, error) from error
     made.setblocking(False)

@@ -5,15 +5,17 @@ when they are there, and a data worker is ready for traffic only once the contro
 order data → shadow → control → Valkey, so that the last exchange is compared, the last counters are flushed, and the
 last transition is written before what it is written to ends.
 
-Only the supervisor reacts to signals. The first SIGTERM or SIGINT drains; a second one hurries.
+Only the supervisor reacts to signals. The first SIGTERM or SIGINT drains; a second one hurries. SIGHUP reads the
+configuration again (`reloading`) and puts a new generation of children in the place of the present one: the new data
+workers first, beside the old ones and on the same sockets, and the old ones drained last. Where a new child cannot be
+started, the old generation goes on.
 """
 
 import logging
-import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -23,13 +25,14 @@ import anyio.abc
 
 from gateway import lifeline, valkey
 from gateway.child import runtime_of
-from gateway.config.load import dump_resolved
 from gateway.config.model import Config
 from gateway.runtime import Runtime
 from gateway.supervisor import listeners
-from gateway.supervisor.errors import BadPlace, ChildFailed, NotHere, SupervisorError
+from gateway.supervisor.errors import BadPlace, ChildFailed, ConfigRefused, NotHere, SupervisorError
+from gateway.supervisor.family import Family, family
 from gateway.supervisor.keeper import ChildSpec, Keeper
 from gateway.supervisor.places import locked_state_dir, runtime_dir
+from gateway.supervisor.reloading import reread
 from routing.connecting import connect
 from routing.errors import StoreUnavailable
 
@@ -54,78 +57,112 @@ def run(config: Config, *, config_path: Path) -> int:
                 held.enter_context(listener)
             run_dir = held.enter_context(runtime_dir(lock))
             runtime = runtime_of(config, run_dir, config.state_dir)
-            _write_private(runtime.config_file, dump_resolved(config))
-            supervisor = Supervisor(config, runtime, data, admin, lock)
-            anyio.run(supervisor.run, config_path)
+            supervisor = Supervisor(config, config_path, runtime, data, admin, lock)
+            anyio.run(supervisor.run)
     except SupervisorError as error:
         print(f"driftgate: {error}", file=sys.stderr)  # noqa: T201 - the command's own last word
         return 1
     return 0
 
 
-def _write_private(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-
-
 class Supervisor:
     """The children of one gateway, from start to stop."""
 
     def __init__(
-        self, config: Config, runtime: Runtime, data: list[socket.socket], admin: socket.socket, lock: int
+        self,
+        config: Config,
+        config_path: Path,
+        runtime: Runtime,
+        data: list[socket.socket],
+        admin: socket.socket,
+        lock: int,
     ) -> None:
-        self._config = config
+        self._config_path = config_path
         self._runtime = runtime
-        self._data_url, self._admin_url = listeners.url(data[0]), listeners.url(admin)
-        self._valkey = [Keeper(self._valkey_spec(lock))] if config.redis.url == "embedded" else []
-        self._control = [Keeper(self._role("control", 0, admin))]
-        self._shadow = [Keeper(self._role("shadow", 0, None))]
-        self._data = [Keeper(self._role("data", index, listener)) for index, listener in enumerate(data)]
-        self._data_listeners = data
+        self._data_listeners, self._admin_listener = data, admin
+        self._family = family(1, config, runtime, data, admin)
+        self._valkey_specs = [self._valkey_spec(lock)] if config.redis.url == "embedded" else []
+        self._valkey: list[Keeper] = []
+        self._control: list[Keeper] = []
+        self._shadow: list[Keeper] = []
+        self._data: list[Keeper] = []
         self._stop = anyio.Event()
         self._hurry = anyio.Event()
+        self._hung_up = anyio.Event()
 
-    async def run(self, config_path: Path) -> None:
+    async def run(self) -> None:
         """Start everything, keep it running, and stop it when asked. Raises `ChildFailed`."""
         async with anyio.create_task_group() as tasks:
             await tasks.start(self._listen_for_signals)
-            failure: str | None = None
-            started: list[list[Keeper]] = []
-            for groups in ([self._valkey], [self._control, self._shadow, self._data]):
-                started += groups
-                failure = await self._start([keeper for group in groups for keeper in group], tasks)
-                if failure or self._stop.is_set():
-                    break
-            else:
-                log.info("serving %s: data %s  admin %s", config_path, self._data_url, self._admin_url)
-                await self._stop.wait()
-                log.info("stopping: draining for at most %.0f s", self._config.limits.drain_seconds)
-            for group in reversed(started):
+            failure = await self._launch(self._valkey, self._valkey_specs, tasks)
+            if not failure and not self._stop.is_set():
+                failure = await self._launch_family(tasks)
+            if not failure and not self._stop.is_set():
+                data, admin = listeners.url(self._data_listeners[0]), listeners.url(self._admin_listener)
+                log.info("serving %s: data %s  admin %s", self._config_path, data, admin)
+                await self._serve(tasks)
+                log.info("stopping: draining for at most %.0f s", self._family.config.limits.drain_seconds)
+            for group in (self._data, self._shadow, self._control, self._valkey):
                 await self._end(group)
             tasks.cancel_scope.cancel()
         if failure:
             raise ChildFailed(f"{failure} could not be started; what it said stands above")
         log.info("stopped")
 
-    async def _start(self, keepers: list[Keeper], tasks: anyio.abc.TaskGroup) -> str | None:
-        """Start children and wait until all are ready; returns the name of one that cannot be started."""
-        for keeper in keepers:
+    async def _serve(self, tasks: anyio.abc.TaskGroup) -> None:
+        """Until told to stop; with each SIGHUP the configuration is read again."""
+        while not self._stop.is_set():
+            await _first_of(self._stop.wait, self._hung_up.wait)
+            if self._hung_up.is_set() and not self._stop.is_set():
+                self._hung_up = anyio.Event()
+                await self._reload(tasks)
+
+    # ── starting and stopping ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _launch_family(self, tasks: anyio.abc.TaskGroup) -> str | None:
+        """Start the present family together; returns the name of a child that cannot be started."""
+        present = self._family
+        groups = (self._control, (present.control,)), (self._shadow, (present.shadow,)), (self._data, present.data)
+        for group, specs in groups:
+            self._begin(group, specs, tasks)
+        return await self._until_ready([*self._control, *self._shadow, *self._data])
+
+    async def _launch(
+        self, group: list[Keeper], specs: list[ChildSpec] | tuple[ChildSpec, ...], tasks: anyio.abc.TaskGroup
+    ) -> str | None:
+        return await self._until_ready(self._begin(group, specs, tasks))
+
+    def _begin(
+        self, group: list[Keeper], specs: list[ChildSpec] | tuple[ChildSpec, ...], tasks: anyio.abc.TaskGroup
+    ) -> list[Keeper]:
+        made = [Keeper(spec) for spec in specs]
+        group += made
+        for keeper in made:
             tasks.start_soon(keeper.run)
+        return made
+
+    async def _until_ready(self, keepers: list[Keeper]) -> str | None:
+        """Wait until all are ready; returns the name of one that cannot be started."""
         for keeper in keepers:
             await _first_of(keeper.ready.wait, keeper.gave_up.wait, self._stop.wait)
             if keeper.gave_up.is_set():
                 return keeper.spec.name
         return None
 
-    async def _end(self, group: Iterable[Keeper]) -> None:
-        grace = AFTER_DRAIN_SECONDS
+    async def _end(self, group: list[Keeper]) -> None:
         if group is self._data:
-            grace += self._config.limits.drain_seconds
             self._refuse()
+        await self._retire(group, list(group))
+
+    async def _retire(self, group: list[Keeper], old: list[Keeper]) -> None:
+        """Stop some of a group: data workers drain first."""
+        grace = AFTER_DRAIN_SECONDS + (self._family.config.limits.drain_seconds if group is self._data else 0.0)
         async with anyio.create_task_group() as tasks:
-            for keeper in group:
+            for keeper in old:
                 tasks.start_soon(keeper.stop, grace, self._hurry)
+        for keeper in old:
+            if keeper in group:
+                group.remove(keeper)
 
     def _refuse(self) -> None:
         """Give up our copies of the data listeners: with the workers' closed too, a new connection is refused at once.
@@ -137,24 +174,65 @@ class Supervisor:
         for listener in self._data_listeners:
             listener.close()
 
+    # ── another configuration ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _reload(self, tasks: anyio.abc.TaskGroup) -> None:
+        """Apply the file as it is now, or say why not and go on."""
+        present, said = self._family, "SIGHUP: %s is refused, generation %d goes on: %s"
+        try:
+            config = await reread(self._config_path, present.config, self._runtime)
+        except ConfigRefused as refused:
+            for reason in refused.reasons:
+                log.error(said, self._config_path, present.number, reason)  # noqa: TRY400 - the reason is the cause
+            return
+        wanted = family(present.number + 1, config, self._runtime, self._data_listeners, self._admin_listener)
+        failure = await self._replace(wanted, tasks)
+        if failure and not self._stop.is_set():
+            why = f"{failure} could not be started with it; what it said stands above"
+            log.error(said, self._config_path, present.number, why)
+        elif not self._stop.is_set():
+            log.info("SIGHUP: %s applied as generation %d of the configuration", self._config_path, wanted.number)
+
+    async def _replace(self, wanted: Family, tasks: anyio.abc.TaskGroup) -> str | None:
+        """Put `wanted` in the place of the present family; where a child fails, undo it and return its name."""
+        present, old = self._family, list(self._data)
+        made = self._begin(self._data, wanted.data, tasks)
+        failure = await self._until_ready(made)
+        changed: list[tuple[list[Keeper], ChildSpec]] = []
+        for group, before, after in (
+            (self._shadow, present.shadow, wanted.shadow),
+            (self._control, present.control, wanted.control),
+        ):
+            if failure or self._stop.is_set():
+                break
+            changed.append((group, before))
+            failure = await self._exchange(group, after, tasks)
+        if self._stop.is_set():
+            return failure
+        if failure:
+            for group, before in reversed(changed):
+                await self._exchange(group, before, tasks)
+            await self._retire(self._data, made)
+            return failure
+        self._family = wanted
+        tasks.start_soon(self._retire, self._data, old)
+        return None
+
+    async def _exchange(self, group: list[Keeper], spec: ChildSpec, tasks: anyio.abc.TaskGroup) -> str | None:
+        """Stop a group's child, and start another in its place, on the same socket."""
+        await self._retire(group, list(group))
+        return await self._launch(group, (spec,), tasks)
+
     async def _listen_for_signals(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
             task_status.started()
             async for number in received:
                 if number == signal.SIGHUP:
-                    log.warning("SIGHUP: the configuration is not read again while serving; restart to apply it")
+                    self._hung_up.set()
                 elif self._stop.is_set():
                     self._hurry.set()
                 else:
                     self._stop.set()
-
-    def _role(self, role: str, index: int, listener: socket.socket | None) -> ChildSpec:
-        runtime = self._runtime
-        descriptor = -1 if listener is None else listener.fileno()
-        places = [str(runtime.run_dir), str(runtime.state_dir)]
-        command = [*lifeline.python("gateway.child"), role, str(index), str(os.getpid()), str(descriptor), *places]
-        name = f"{role}-{index}" if role == "data" else role
-        return ChildSpec(name, command, inherited=() if listener is None else (descriptor,))
 
     def _valkey_spec(self, lock: int) -> ChildSpec:
         try:

@@ -1,5 +1,6 @@
 """One gateway's processes, for real: they start in order, come back when killed, and leave nothing behind."""
 
+import os
 import signal
 import socket
 import sys
@@ -89,12 +90,15 @@ def test_connections_wait_while_the_only_data_worker_restarts(make_gateway: Make
     assert answer.status_code == 200
 
 
-def test_children_end_when_the_supervisor_is_killed(make_gateway: MakeGateway) -> None:
-    """SIGKILL leaves no orphan, and a new `serve` takes over on the same port and files."""
+@pytest.mark.parametrize("frozen", ["none", *ROLES])
+def test_children_end_when_the_supervisor_is_killed(make_gateway: MakeGateway, frozen: str) -> None:
+    """SIGKILL leaves no orphan, not even a frozen one, and a new `serve` takes over on the same port and files."""
     gateway = make_gateway()
     gateway.start()
     gateway.wait_ready()
     children = descendants(gateway.processes.running["gateway"].pid)
+    for pid in gateway.children(frozen):
+        os.kill(pid, signal.SIGSTOP)
     gateway.processes.kill("gateway")
     until(lambda: not [pid for pid in children if is_alive(pid)], "every orphan ended", 5.0)
     gateway.start()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gateway.channel.client import ControlClient
 from gateway.channel.messages import FRAME_LIMIT, FromControl, Hello, RollBack, RouteUpdate, frame
 from gateway.channel.series import merged, series
-from gateway.channel.server import ControlServer
+from gateway.channel.server import ControlServer, Settled
 from gateway.data.origins import Origins
 from routing.exposure import Generation, Grant, Route
 
@@ -123,6 +123,18 @@ async def test_a_worker_that_has_left_stays_pending_for_a_lease(path: Path) -> N
         seq = server.push(LATCH)
         assert (await server.settle(seq, 0.0)).pending == ("data-0 (disconnected)",)
         assert (await server.settle(seq, 5.0)).pending == ()
+
+
+async def test_a_worker_that_says_goodbye_is_waited_for_by_nobody(path: Path) -> None:
+    """It accepts nothing any more: not pending for a lease; what it counted stays counted, and it does not return."""
+    async with serving(path) as server, working(path) as worker:
+        assert worker.client is not None
+        worker.counts["n"] = 3.0
+        await until(lambda: server.counters().get("n") == 3.0)
+        await worker.client.leave()
+        await until(lambda: server.connected == ())
+        assert (await server.settle(server.push(LATCH), 5.0)) == Settled(0, ())
+        assert server.counters() == {"n": 3.0}
 
 
 async def test_a_frozen_worker_is_named(path: Path) -> None:

@@ -32,8 +32,8 @@ def test_a_module_in_the_working_directory_is_not_imported(tmp_path: Path) -> No
 def test_a_child_that_fails_says_so_on_one_line(tmp_path: Path) -> None:
     """It is started again and may fail again: no traceback each time."""
     command = [*lifeline.python("gateway.child"), "data", "0", str(os.getpid()), "-1", str(tmp_path), str(tmp_path)]
-    said = subprocess.run([*command, "-1", "-1"], capture_output=True, text=True, check=False)
+    said = subprocess.run([*command, "1", "-1", "-1"], capture_output=True, text=True, check=False)
     assert said.returncode == 1
     (line,) = said.stderr.splitlines()
     assert "data fails: FileNotFoundError" in line
-    assert "config.json" in line
+    assert "config-1.json" in line

@@ -34,6 +34,20 @@ def test_a_port_that_another_gateway_shares_is_refused() -> None:
             listener.close()
 
 
+def test_connections_are_spread_over_all_sockets_of_a_port() -> None:
+    """The first, which was bound alone, takes its part of them."""
+    made = listeners.shared(Address("127.0.0.1", 0), 2, name="data")
+    where = made[0].getsockname()
+    clients = [socket.create_connection(where) for _ in range(64)]
+    try:
+        for listener in made:
+            taken, _ = listener.accept()
+            taken.close()
+    finally:
+        for each in (*clients, *made):
+            each.close()
+
+
 def test_a_port_that_anything_listens_on_is_refused() -> None:
     """Nor is a single listener made beside another program's."""
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(AddressInUse, match=r"listen\.admin"):
