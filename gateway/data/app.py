@@ -242,7 +242,7 @@ class App:
         """The whole body; 413 above the limit, without reading what is declared to be longer."""
         if incoming.content_length is not None and incoming.content_length > self._limit:
             raise too_large(self._limit)
-        if incoming.content_encoding not in (b"", b"identity"):
+        if incoming.content_encoding.lower() not in (b"", b"identity"):
             raise ApiError(415, "unsupported_encoding", "Send the request body without Content-Encoding.")
         message = await receive()
         first: bytes = message.get("body", b"")

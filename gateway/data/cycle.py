@@ -1,9 +1,11 @@
 """One request and its answer on a client's connection: uvicorn's cycle, with the head and the first bytes in one write.
 
 A head is held until the first piece of the body comes (an empty one flushes it), so that a whole answer is one system
-call. Header fields are written as they are: they come from llhttp, which has checked them, or from ourselves.
+call. Trailers go out where the body is chunked. Header fields are written as they are: they come from llhttp, which has
+checked them, or from ourselves.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from uvicorn._types import ASGISendEvent
@@ -13,6 +15,9 @@ from gateway.data.api import ApiError
 from shadow.exchange import Api
 
 _NO_BODY_STATUSES = frozenset({204, 304})
+
+
+Fields = Iterable[tuple[bytes, bytes]]
 
 
 class Cycle(RequestResponseCycle):
@@ -32,7 +37,8 @@ class Cycle(RequestResponseCycle):
         if message["type"] == "http.response.start":
             self._start(message["status"], list(message.get("headers", ())))
         elif message["type"] == "http.response.body":
-            self._write(message.get("body", b""), ended=not message.get("more_body", False))
+            trailers: Fields = message.get("trailers", ())  # type: ignore[assignment] # ours, not ASGI's
+            self._write(message.get("body", b""), ended=not message.get("more_body", False), trailers=trailers)
 
     async def send_500_response(self) -> None:
         """A bug of ours: uvicorn has logged it, the client gets the API's shape."""
@@ -66,13 +72,15 @@ class Cycle(RequestResponseCycle):
         parts.append(b"\r\n")
         self._held_head = b"".join(parts)
 
-    def _write(self, body: bytes, *, ended: bool) -> None:
+    def _write(self, body: bytes, *, ended: bool, trailers: Fields = ()) -> None:
         head, self._held_head = self._held_head, b""
         if not self._has_body:
             body, self.expected_content_length = b"", 0
         elif self.chunked_encoding:
             body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-            body += b"0\r\n\r\n" if ended else b""
+            if ended:
+                after = b"".join([b"%b: %b\r\n" % field for field in trailers]) if trailers else b""
+                body += b"0\r\n%b\r\n" % after
         elif self.expected_content_length >= 0:
             self.expected_content_length -= len(body)
             ended_short = ended and self.expected_content_length > 0

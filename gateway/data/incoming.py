@@ -4,20 +4,24 @@ Ambiguity is refused here (RFC 9112 §3.2): a request with no Host, or two, is a
 might each believe another one.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.data.api import CLOSE, ApiError
 from gateway.upstream.headers import OURS, REQUEST, RawHeaders, end_to_end
 
-_NOTED: Final = {
-    b"host": "host",
+_NOTED: Final[Mapping[bytes, str]] = {
     b"authorization": "authorization",
     b"x-api-key": "api_key",
     b"api-key": "api_key",
-    b"content-length": "content_length",
     b"content-encoding": "content_encoding",
+    b"te": "te",
 }
+
+
+_TAKING_TRAILERS: Final = ((b"te", b"trailers"), (b"connection", b"te"))
+"""Said anew on our own connection: the client's own words are for its own."""
 
 
 @dataclass(slots=True)
@@ -33,6 +37,9 @@ class Incoming:
     api_key: bytes = b""
     content_length: int | None = None
     content_encoding: bytes = b""
+    te: bytes = b""
+    takes_trailers: bool = False
+    """Whether the client wants the fields that come after an answer's body."""
 
     def header(self, name: bytes) -> str | None:
         """The value of an end-to-end header, None where absent or empty; of several, the first."""
@@ -59,20 +66,18 @@ def read_incoming(method: str, path: str, query: bytes, headers: RawHeaders, *, 
     incoming = Incoming(method, path, query, passed=end_to_end(headers, REQUEST))
     hosts = 0
     for name, value in headers:
-        match _NOTED.get(name):
-            case None:
-                if name.startswith(OURS):
-                    incoming.own[name[len(OURS) :]] = value
-            case "host":
-                hosts += 1
-            case "authorization":
-                incoming.authorization = value
-            case "api_key":
-                incoming.api_key = value
-            case "content_length":
-                incoming.content_length = int(value)
-            case "content_encoding":
-                incoming.content_encoding = value.lower()
+        noted = _NOTED.get(name)
+        if noted is not None:
+            setattr(incoming, noted, value)
+        elif name == b"host":
+            hosts += 1
+        elif name == b"content-length":
+            incoming.content_length = int(value)
+        elif name.startswith(OURS):
+            incoming.own[name[len(OURS) :]] = value
+    if incoming.te and http_version != "1.0" and b"trailers" in incoming.te.lower():
+        incoming.takes_trailers = True
+        incoming.passed += _TAKING_TRAILERS
     if hosts > 1 or (hosts == 0 and http_version != "1.0"):
         raise ApiError(400, "invalid_host", "A request must carry exactly one Host header.", headers=CLOSE)
     return incoming

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias
 Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
 """ASGI's receive; its messages are ASGI's own untyped mappings."""
 Send: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[None]]
-"""ASGI's send; likewise."""
+"""ASGI's send; likewise. The last `http.response.body` may carry `trailers`, fields that go out after the body."""
 
 
 class Link(Protocol):

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from gateway.data.api import upstream_error
 from gateway.data.incoming import Incoming
 from gateway.data.link import ClientLeft, Link, Receive, Send
+from gateway.data.proxy import last
 from gateway.data.record import Recorder
 from gateway.upstream.asking import Asker
 from gateway.upstream.client import Outgoing, Stream
@@ -29,6 +30,8 @@ from routing.exposure import Route
 from shadow.exchange import Outcome
 
 _BELOW: Final = "/*"
+_MOST_ESCAPES: Final = 4
+"""Who escapes an escape more often hides something."""
 _FIRST_REJECTION: Final = 400
 _FIRST_SERVER_ERROR: Final = 500
 
@@ -92,9 +95,10 @@ class Passthrough:
             chunk = stream.take()
             while True:
                 ended = stream.complete
-                await send({"type": "http.response.body", "body": chunk, "more_body": not ended})
                 if ended:
+                    await send(last(chunk, passing.incoming, stream))
                     return _told(stream)
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 chunk = await stream.read()
         except UpstreamFailure as error:
             stream.server.failed(error.kind)
@@ -134,7 +138,16 @@ async def pieces(receive: Receive, *, chunked: bool) -> AsyncIterator[bytes]:
 
 
 def _has_dot_segments(path: str) -> bool:
-    return any(segment in (".", "..") for segment in unquote(path).replace("\\", "/").split("/"))
+    """Whether any server on the way could read a dot segment in it: escaped over and over, or with a parameter."""
+    for _ in range(_MOST_ESCAPES):
+        segments = path.replace("\\", "/").split("/")
+        if any(segment.partition(";")[0] in (".", "..") for segment in segments):
+            return True
+        unescaped = unquote(path)
+        if unescaped == path:
+            return False
+        path = unescaped
+    return True
 
 
 def _answer_headers(passing: Passing, upstream: RawHeaders) -> RawHeaders:

@@ -24,6 +24,7 @@ from gateway.data.api import broken_stream
 from gateway.data.draft import CAPTURE_BYTES, Draft
 from gateway.data.events import FirstEvent, first_event, is_error_object
 from gateway.data.firstbyte import FirstByteTimes
+from gateway.data.incoming import Incoming
 from gateway.data.link import Send
 from gateway.data.origins import says_not_found
 from gateway.data.presenting import Presenter, is_presentable, presenter, with_length
@@ -31,7 +32,7 @@ from gateway.upstream.asking import Asker
 from gateway.upstream.client import Hears, Outgoing, Stream
 from gateway.upstream.connection import Deadlines
 from gateway.upstream.errors import UpstreamFailure
-from gateway.upstream.headers import ANSWER, RawHeaders, end_to_end
+from gateway.upstream.headers import ANSWER, TRAILER, RawHeaders, end_to_end
 from gateway.upstream.target import Place
 from routing.arms import Arm
 from routing.errors import MalformedRequest
@@ -227,9 +228,10 @@ class Proxy:
         try:
             while True:
                 draft.tee(chunk)
-                await send({"type": "http.response.body", "body": shown, "more_body": not ended})
                 if ended:
+                    await send(last(shown, draft.asked.incoming, stream))
                     break
+                await send({"type": "http.response.body", "body": shown, "more_body": True})
                 chunk = await stream.read()
                 shown = presented.feed(chunk) if presented else chunk
                 ended = stream.complete
@@ -276,6 +278,14 @@ def _presenter(draft: Draft, opened: Opened) -> Presenter | None:
     if not draft.presents_name or not is_presentable(opened.stream.headers):
         return None
     return presenter(draft.route.endpoint, draft.api, is_events=opened.is_events)
+
+
+def last(body: bytes, incoming: Incoming, stream: Stream) -> dict[str, object]:
+    """The message that ends an answer, with the model server's trailers where the client takes them."""
+    message = {"type": "http.response.body", "body": body, "more_body": False}
+    if incoming.takes_trailers and stream.trailers:
+        message["trailers"] = end_to_end(stream.trailers, TRAILER)
+    return message
 
 
 def answer_headers(draft: Draft, upstream: RawHeaders) -> RawHeaders:

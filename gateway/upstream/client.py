@@ -5,6 +5,7 @@ single byte of answer. Then the server had closed it before it saw the request. 
 and where the caller keeps a budget of retries it must allow it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from time import monotonic
@@ -91,6 +92,11 @@ class Stream:
         """Whether the end of the answer has arrived (bytes may still wait to be taken)."""
         return self.connection.complete
 
+    @property
+    def trailers(self) -> RawHeaders:
+        """The fields that came after the body; there once the answer is complete."""
+        return self.connection.trailers
+
     def take(self) -> bytes:
         """The bytes that are here already."""
         return self.connection.take()
@@ -140,19 +146,13 @@ class Client:
         """Send a body piece by piece as it comes, and wait for the answer's head; raises `UpstreamFailure`.
 
         On a fresh connection, since what was sent is not kept and cannot be sent again. An answer that comes before the
-        body is complete ends the sending.
+        body is complete ends the sending, also while the client has no more to send for now.
         """
         pool = self.pool(request.origin, request.model)
         connection = await pool.connect(deadlines.connect)
         try:
             connection.send(request.head, request.body, deadlines, more=True)
-            async for piece in pieces:
-                await connection.write(piece)
-                if connection.has_head:
-                    break
-            else:
-                connection.written()
-            await connection.head()
+            await _until_answered(connection, pieces)
         except BaseException:
             pool.give_back(connection)
             raise
@@ -184,6 +184,29 @@ async def whole_of(stream: Stream, began: float, max_bytes: int) -> Whole:
         stream.close()
     duration_ms = (monotonic() - began) * 1000
     return Whole(stream.status, stream.headers, b"".join(chunks), first_byte_ms, duration_ms)
+
+
+async def _until_answered(connection: Connection, pieces: AsyncIterator[bytes]) -> None:
+    """Write the pieces until the answer's head is there; raises what either of the two raises."""
+
+    async def send() -> None:
+        async for piece in pieces:
+            await connection.write(piece)
+            if connection.has_head:
+                return  # whether all of the body went out is not known: the connection is not used again
+        connection.written()
+
+    sending, heard = asyncio.ensure_future(send()), asyncio.ensure_future(connection.head())
+    try:
+        await asyncio.wait((sending, heard), return_when=asyncio.FIRST_COMPLETED)
+        if not heard.done():
+            sending.result()
+            await heard
+        heard.result()
+    finally:
+        for task in (sending, heard):
+            task.cancel()
+        await asyncio.gather(sending, heard, return_exceptions=True)
 
 
 async def _exchange(pool: Pool, connection: Connection, request: Outgoing, deadlines: Deadlines) -> Stream:

@@ -27,6 +27,8 @@ HIGH_WATER_BYTES: Final = 256 * 1024
 LOW_WATER_BYTES: Final = 64 * 1024
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Answer headers above this are an attack or a mistake."""
+MAX_TRAILER_BYTES: Final = 8 * 1024
+"""What comes above it is left out: a trailer is a checksum or a status, never a document."""
 MAX_INFORMATIONAL: Final = 16
 """1xx answers before the real one; more is a flood."""
 _JOINED_WRITE_BYTES: Final = 64 * 1024
@@ -52,6 +54,8 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
+        """Of whoever reads; `_room` is of whoever writes at the same time."""
+        self._room: asyncio.Future[None] | None = None
         self._chunks: list[bytes] = []
         self._buffered = 0
         self._reading_paused = False
@@ -71,6 +75,8 @@ class Connection(asyncio.Protocol):
         self._error: UpstreamFailure | None = None
         self.status = 0
         self.headers: RawHeaders = []
+        self.trailers: RawHeaders = []
+        self._trailer_bytes = 0
         self.has_head = False
         self.complete = False
         self.received_anything = False
@@ -92,6 +98,8 @@ class Connection(asyncio.Protocol):
         self.status, self.headers, self.has_head, self.complete = 0, [], False, False
         self.received_anything = self._has_framing = self._keep_alive = self._body_began = False
         self._head_bytes = self._informational = 0
+        if self._trailer_bytes:
+            self.trailers, self._trailer_bytes = [], 0
         self._error = None
         self._in_exchange = True
         self.exchanges += 1
@@ -117,7 +125,11 @@ class Connection(asyncio.Protocol):
         self._transport.write(data)
         self._timer.until(min(monotonic() + self._first_byte, self._total_at))
         while self._must_wait_to_write():
-            await self._wait()
+            self._room = self._loop.create_future()
+            try:
+                await self._room
+            finally:
+                self._room = None
 
     def _must_wait_to_write(self) -> bool:
         return self._writing_paused and not self.has_head and self._error is None
@@ -200,9 +212,9 @@ class Connection(asyncio.Protocol):
             self._waiter = None
 
     def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        for waiter in (self._waiter, self._room):
+            if waiter is not None and not waiter.done():
+                waiter.set_result(None)
 
     def _fail(self, error: UpstreamFailure) -> None:
         if self._error is None and not self.complete:
@@ -288,8 +300,12 @@ class Connection(asyncio.Protocol):
             raise BrokenAnswer("malformed", "a second answer to one request")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header field; fields after the body are trailers, and left out."""
-        if not self.has_head:
+        """One header field; fields after the body are trailers."""
+        if self.has_head:
+            self._trailer_bytes += len(name) + len(value)
+            if self._trailer_bytes <= MAX_TRAILER_BYTES:
+                self.trailers.append((name.lower(), value))
+        else:
             name = name.lower()
             if name == b"content-length" or (name == b"transfer-encoding" and b"chunked" in value.lower()):
                 self._has_framing = True

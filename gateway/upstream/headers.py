@@ -52,6 +52,21 @@ ANSWER: Final = HeaderRule(
 )
 """Back to an application."""
 
+TRAILER: Final = HeaderRule(
+    _HOP_BY_HOP
+    | _CREDENTIALS
+    | {
+        b"set-cookie",
+        b"set-cookie2",
+        b"host",
+        b"content-length",
+        b"content-encoding",
+        b"content-type",
+        b"content-range",
+    }
+)
+"""After the body, back to an application: nothing that says where the body ends, how to read it, or who asks."""
+
 
 def named_by_connection(values: Iterable[bytes]) -> frozenset[bytes]:
     """The header names that `Connection` values declare hop-by-hop, beyond its own two words."""
