@@ -58,6 +58,7 @@ def main(arguments: list[str]) -> int:
     bind_to_parent(call.parent)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its URLs may carry what an operator's webhook must not show
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # as are its targets, in every line it writes
     try:
         file = call.run_dir / f"config-{call.generation}.json"
         config = load_resolved(file.read_bytes())

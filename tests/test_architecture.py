@@ -20,7 +20,13 @@ LONGEST: Final = {"gateway": 400, "rollback": 400, "shadow": 400, "routing": 400
 LONGEST_FUNCTION: Final = 60
 LOCKS: Final = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock")
 NAMELESS: Final = re.compile(r"(^|_)(utils?|helpers?|common|misc|manager)(_|$)")
-IMPORTED_AS: Final = {"pyyaml": "yaml", "opentelemetry-sdk": "opentelemetry"}
+IMPORTED_AS: Final = {
+    "pyyaml": "yaml",
+    "opentelemetry-api": "opentelemetry",
+    "opentelemetry-sdk": "opentelemetry",
+    "opentelemetry-exporter-otlp-proto-http": "opentelemetry",
+    "opentelemetry-exporter-otlp-proto-grpc": "opentelemetry",
+}
 """Distributions whose import name is not their own name."""
 
 
@@ -173,10 +179,12 @@ def top_level_imports(path: Path) -> set[str]:
     return found
 
 
-def declared(*, dev: bool) -> dict[str, Requirement]:
-    """The declared dependencies by canonical name, with those of developers or without."""
+def declared(*, dev: bool, extras: bool = False) -> dict[str, Requirement]:
+    """The declared dependencies by canonical name, with or without those of developers, and of extras."""
     described = project()
-    texts = list(described["project"]["dependencies"])
+    texts = [*described["project"]["dependencies"]]
+    if extras:
+        texts += [text for extra in described["project"]["optional-dependencies"].values() for text in extra]
     if dev:
         texts += [text for group in described["dependency-groups"].values() for text in group if isinstance(text, str)]
     return {canonicalize_name(Requirement(text).name): Requirement(text) for text in texts}
@@ -185,7 +193,7 @@ def declared(*, dev: bool) -> dict[str, Requirement]:
 @pytest.mark.parametrize(("tops", "dev"), [(PACKAGES, False), (("tests", "loadtest"), True)], ids=["runtime", "dev"])
 def test_every_import_is_declared(tops: tuple[str, ...], dev: bool) -> None:
     """What the code imports is the standard library, this project, or a dependency that pyproject.toml names."""
-    known = {IMPORTED_AS.get(name, name.replace("-", "_")) for name in declared(dev=dev)}
+    known = {IMPORTED_AS.get(name, name.replace("-", "_")) for name in declared(dev=dev, extras=True)}
     own = {*LONGEST, *sys.stdlib_module_names}
     strange = {here(path): sorted(top_level_imports(path) - known - own) for path in modules(*tops)}
     assert {path: names for path, names in strange.items() if names} == {}

@@ -5,6 +5,7 @@ Runs on a configuration whose single values are already right. Each finding is a
 
 from collections import Counter
 from collections.abc import Iterator
+from importlib.util import find_spec
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -217,3 +218,14 @@ def _keys(config: Config) -> Iterator[Finding]:
             if endpoint not in config.endpoints:
                 fix = f"use one of {', '.join(sorted(config.endpoints))}"
                 yield ("keys", index, "endpoints", position), f"there is no endpoint {endpoint!r}", fix
+
+
+def _alerts(config: Config) -> Iterator[Finding]:
+    for index, alert in enumerate(config.alerts):
+        path: Path = ("alerts", index)
+        if (alert.url is None) == (alert.apprise is None):
+            yield path, "an alert goes to one place", "write either url or apprise"
+        if alert.secret is not None and alert.url is None:
+            yield (*path, "secret"), "only webhooks are signed", "remove it, or use url"
+        if alert.apprise is not None and find_spec("apprise") is None:
+            yield (*path, "apprise"), "apprise is not installed", "pip install 'driftgate[apprise]', or use url"

@@ -48,6 +48,14 @@ class Listen(Section):
 
     data: AddressField = Field(default=Address("127.0.0.1", 8080), description="applications ask here")
     admin: AddressField = Field(default=Address("127.0.0.1", 8081), description="operators, dashboard, metrics")
+    admin_url: WebhookUrl | None = Field(
+        default=None, description="how people reach the admin plane, for links in alerts; default: the listener"
+    )
+
+    @property
+    def dashboard(self) -> str:
+        """Where people see the dashboard."""
+        return self.admin_url or f"http://{self.admin}"
 
 
 class Redis(Section):
@@ -199,14 +207,27 @@ class KeySpec(Section):
 
 
 class Alert(Section):
-    """A webhook, the events it gets, and those of them that should wake somebody."""
+    """Where events are told, which of them, and those of them that should wake somebody. Either `url` or `apprise`."""
 
-    url: WebhookUrl = Field(repr=False, description="where the event is posted as JSON")
+    url: WebhookUrl | None = Field(default=None, repr=False, description="a webhook: the event is posted as JSON")
+    apprise: str | None = Field(
+        default=None,
+        min_length=1,
+        repr=False,
+        description="a notification URL of apprise, such as slack://… or mailtos://… (needs driftgate[apprise])",
+    )
+    secret: str | None = Field(
+        default=None,
+        min_length=16,
+        repr=False,
+        description="webhooks are signed with it: x-driftgate-signature, HMAC-SHA256 over time and body",
+    )
     on: tuple[AlertEvent, ...] = Field(
         default=("rolled_back", "holding", "promoted"), description="events that are sent"
     )
     page: tuple[AlertEvent, ...] = Field(
-        default=("rolled_back", "stable_failing", "blind"), description="events sent with severity page"
+        default=("rolled_back", "stable_failing", "blind"),
+        description="events sent with severity page; the others are tickets",
     )
 
 
@@ -284,6 +305,8 @@ class Config(Section):
             if key.hash == PLACEHOLDER
         ]
         notes += [
-            "alerts: a url is a placeholder: nothing is sent to it" for alert in self.alerts if alert.url == PLACEHOLDER
+            "alerts: a url is a placeholder: nothing is sent to it"
+            for alert in self.alerts
+            if PLACEHOLDER in (alert.url, alert.apprise)
         ]
         return notes

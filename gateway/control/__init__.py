@@ -20,5 +20,6 @@ P  `problems`    errors as problem details (RFC 9457)
 S  `web`         the ASGI application and its server
 P  `exposition`  counters as Prometheus text
 P  `metrics`     which numbers of the control process are metrics
-S  `alerts`      webhooks
+P  `telling`     what an alert says
+S  `alerts`      webhooks and apprise: who is told, once, signed, tried again
 """

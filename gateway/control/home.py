@@ -106,7 +106,7 @@ class Home:
             after.revision,
             after.reason,
         )
-        self._alerts.transition(change.before, after)
+        self._alerts.transition(change.before, after, change.entry.signals)
         try:
             if change.generation is not None:
                 await self._note(GenerationNoted(endpoint=after.endpoint, generation=change.generation))

@@ -96,7 +96,7 @@ async def _run(
 
 def _wired(config: Config, runtime: Runtime, means: _Means, stop: anyio.Event) -> Desk:
     clock = time.monotonic  # one clock for all processes of a machine: leases are told in it
-    routes, alerts, store = Routes(clock), Alerts(config.alerts), means.store
+    routes, alerts, store = Routes(clock), Alerts(config.alerts, config.listen.dashboard), means.store
     watched: Mapping[str, Watched] = {endpoint: Watched() for endpoint in config.endpoints}
     channel = ControlServer(
         runtime.control_socket, state=routes.messages, lease_seconds=lambda: longest_lease(config, watched)
