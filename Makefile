@@ -63,6 +63,10 @@ bench: $(VENV)/.developer ## CPU and memory per request, beside nginx
 fuzz: $(VENV)/.developer ## Coverage-guided fuzzing of all that reads bytes from outside (ARGS="--seconds 600")
 	@$(BIN)/python -m loadtest.fuzz $(ARGS)
 
+.PHONY: pictures
+pictures: $(VENV)/.developer ## Pictures of the dashboard, taken of the running demo, into docs/images
+	@$(BIN)/python -m loadtest.pictures $(ARGS)
+
 .PHONY: wheel
 wheel: $(VENV)/.driftgate ## Build the wheel into dist/
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .

@@ -5,6 +5,7 @@ for them: one sample for each decision, with the intervals worked out again from
 Intervals cost milliseconds of arithmetic, so they are worked out in a thread.
 """
 
+import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeAlias
@@ -16,11 +17,13 @@ from rollback.again import Row, intervals
 from rollback.audit import AuditEntry
 from rollback.errors import UnknownEndpoint
 from rollback.evidence import examine
-from rollback.rollout import Rollout
+from rollback.rollout import Phase, Rollout
 from rollback.verdict import SignalReport
 from rollback.watching import Watched
 from routing.bucketing import WEIGHT_SCALE
 from routing.errors import MalformedState, StoreUnavailable
+
+logger = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 1.0
 KEPT: Final = 64
@@ -38,13 +41,25 @@ class Recorder:
         self._watched = watched
         self._entries = entries
         self._trends: OrderedDict[tuple[str, str], Trend] = OrderedDict()
+        self._broken: set[str] = set()
 
     async def run(self) -> None:
         """Look at every endpoint once a second, for ever."""
         while True:
             for endpoint, seen in self._watched.items():
-                await self._observe(endpoint, seen)
+                await self._contained(endpoint, seen)
             await anyio.sleep(EVERY_SECONDS)
+
+    async def _contained(self, endpoint: str, seen: Watched) -> None:
+        """A chart that cannot be drawn must cost neither the other endpoints theirs, nor the controller its process."""
+        try:
+            await self._observe(endpoint, seen)
+        except Exception:
+            if endpoint not in self._broken:
+                logger.exception("the charts of endpoint %s cannot be kept", endpoint)
+            self._broken.add(endpoint)
+        else:
+            self._broken.discard(endpoint)
 
     async def trend(self, endpoint: str, rollout: str) -> Trend:
         """The trend of a rollout; empty where nothing is known of it, and without its past while Redis is gone."""
@@ -61,12 +76,16 @@ class Recorder:
         trend = await self.trend(endpoint, rollout.id)
         if trend.is_over or not (seen.reports or rollout.is_running):
             return
+        rows: tuple[SignalReport, ...] = ()
+        found = trend.latest
+        if not trend.samples or rollout.phase is not Phase.PROMOTED:  # then the old stable's mirrors are counted
+            rows = followed(seen.reports)
+            bounds = await anyio.to_thread.run_sync(bounds_of, rollout, dict(seen.cells), rows)
+            found = readings(rows, bounds)
         trend.is_over = not rollout.is_running
         at = seen.now if rollout.is_running else max(seen.now, rollout.ended_at or 0.0)
-        rows = followed(seen.reports)
-        bounds = await anyio.to_thread.run_sync(bounds_of, rollout, dict(seen.cells), rows)
-        actual = seen.actual_exposure if rollout.is_running else rollout.weight_bps / WEIGHT_SCALE
-        trend.add(Sample(at, rollout.weight_bps / WEIGHT_SCALE, actual, readings(rows, bounds)), rows)
+        target = rollout.weight_bps / WEIGHT_SCALE
+        trend.add(Sample(at, target, seen.actual_exposure if rollout.is_running else target, found), rows)
 
     async def _from_audit(self, endpoint: str, rollout: str) -> Trend:
         try:

@@ -48,11 +48,13 @@ endpoints:
     stable: {stable}
     plan: demo
     sticky_by: [header:x-user-id]
+    slices: [task]
     shadow: {{sample: 100%, noise_floor: 25%}}
   support:
     stable: {stable}
     plan: demo
     sticky_by: [header:x-user-id]
+    slices: [task]
     shadow: {{sample: 100%, noise_floor: 25%}}
 plans:
   demo:

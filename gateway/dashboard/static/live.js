@@ -125,6 +125,7 @@ function outcome(answer) {
     return "Rolled back: " + safe.state + ". Journal " + safe.journal + ", Redis " + safe.redis + ", " +
       safe.workers.acknowledged + " workers acknowledged" + pending + ".";
   }
+  if (answer.notes && answer.notes.length && !answer.rollout) return "Done: " + answer.notes.join("; ");
   return answer.rollout ? "Done: " + answer.rollout.phase.replace("_", " ") + ", " + answer.rollout.reason : "Done.";
 }
 

@@ -116,9 +116,9 @@ async def test_scripts_cannot_read_a_session_nor_other_sites_use_it(guarded: Gat
 @pytest.mark.parametrize(
     ("role", "shown", "hidden"),
     [
-        (Role.VIEWER, (), ("do-rollback", "do-pause", "do-step", "do-promote")),
-        (Role.OPERATOR, ("do-rollback", "do-pause"), ("do-step", "do-promote")),
-        (Role.DEPLOYER, ("do-rollback", "do-pause", "do-step", "do-promote"), ()),
+        (Role.VIEWER, (), ("do-rollback", "do-pause", "do-freeze", "do-step", "do-promote")),
+        (Role.OPERATOR, ("do-rollback", "do-pause", "do-freeze"), ("do-step", "do-promote")),
+        (Role.DEPLOYER, ("do-rollback", "do-pause", "do-freeze", "do-step", "do-promote"), ()),
     ],
 )
 async def test_a_role_sees_the_buttons_that_it_may_press(
@@ -132,6 +132,23 @@ async def test_a_role_sees_the_buttons_that_it_may_press(
         assert [name for name in (*shown, *hidden) if f'<dialog id="{name}"' in page] == list(shown)
         promoted = await browser.post("/admin/v1/endpoints/chat/promote", json={"step": True})
         assert promoted.status_code == (200 if role is Role.DEPLOYER else 403)
+
+
+async def test_a_freeze_is_shown_with_who_and_why_and_can_be_ended(gateway: Gateway) -> None:
+    """On the endpoint's page and in the list; the button is then the one that ends it."""
+    await gateway.post("freeze", {"reason": "the fair", "for": "4h"})
+    assert "frozen by anybody (the fair)" in (await gateway.http.get("/")).text
+    page = (await gateway.http.get("/endpoints/chat")).text
+    assert "frozen by anybody (the fair)" in page
+    assert ('data-dialog="do-unfreeze"' in page, 'data-dialog="do-freeze"' in page) == (True, False)
+
+
+async def test_after_a_rollback_the_way_back_is_another_try(gateway: Gateway) -> None:
+    """Nothing is left to roll back or to widen."""
+    await gateway.start()
+    await gateway.post("rollback", {"reason": "tickets"})
+    page = (await gateway.http.get("/endpoints/chat")).text
+    assert [name for name in ("rollback", "pause", "step", "retry") if f'data-dialog="do-{name}"' in page] == ["retry"]
 
 
 async def test_a_key_for_one_endpoint_sees_no_other(guarded: Gateway) -> None:
