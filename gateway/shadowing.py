@@ -23,10 +23,12 @@ from gateway.upstream.errors import UpstreamFailure
 from routing.connecting import connect
 from shadow.errors import MirrorFailed
 from shadow.mirror import Mirror
+from shadow.review_store import ReviewStore
+from shadow.sampling import Sampling
 from shadow.signals.catalogue import ALSO
 from shadow.slices import DETECTED
 from shadow.store import WRITE_SECONDS, RedisCellStore
-from shadow.worker import Sampling, ShadowWorker
+from shadow.worker import ShadowWorker
 
 MIRROR_SECONDS: Final = 120.0
 """Longest wait for a mirrored answer: nobody waits for it, and a model that hangs must not hold every slot for long."""
@@ -64,7 +66,15 @@ async def serve(config: Config, runtime: Runtime, *, ready: Ready, stop: anyio.E
     mirror = Mirror(MirrorUpstream(asker), deadline_seconds=min(MIRROR_SECONDS, config.limits.first_byte_seconds))
     store = RedisCellStore(redis, runtime.redis_prefix)
     own = contained.load()
-    worker = ShadowWorker(sampling_of(config), mirror, store, worker_id=uuid4().hex, also={**ALSO, **own}, clock=time)
+    worker = ShadowWorker(
+        sampling_of(config),
+        mirror,
+        store,
+        worker_id=uuid4().hex,
+        reviews=ReviewStore(redis, runtime.redis_prefix),
+        also={**ALSO, **own},
+        clock=time,
+    )
     control = ControlClient(
         runtime.control_socket,
         role="shadow",
@@ -92,6 +102,7 @@ def sampling_of(config: Config) -> dict[str, Sampling]:
             noise_floor=endpoint.shadow.noise_floor,
             max_tokens_per_minute=endpoint.shadow.max_tokens_per_minute,
             detected=tuple(str(source) for source in endpoint.slices if str(source) in DETECTED),
+            review=endpoint.review.resolve() if endpoint.review is not None else None,
             tenant_share=endpoint.max_tenant_share,
         )
         for name, endpoint in config.endpoints.items()

@@ -16,6 +16,7 @@ P  `onset`       harm that begins late
 P  `mismatch`    arms out of proportion, and answers that are missing on one of them
 P  `evidence`    cases → the table of signals
 P  `refusals`    how refusals changed, both directions, with the detector's own errors
+P  `audited`     that change, corrected by what people said of a sample
 P  `verdict`     one row of that table
 P  `readiness`   what a stage lacks before it may widen
 P  `ahead`       when the next stage may come, for people

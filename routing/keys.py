@@ -59,6 +59,18 @@ class EndpointKeys:
         """Hash: request counters of a rollout (served, fallback, cancelled, …)."""
         return self._name(f"counts:{rollout}")
 
+    def review(self, epoch: int) -> str:
+        """Sorted set, by draw: the ids of the pairs of an epoch that are kept for review."""
+        return self._name(f"review:{epoch}")
+
+    def review_pair(self, pair_id: str) -> str:
+        """String with a time to live: one kept pair, JSON. The only key that holds what somebody wrote."""
+        return self._name(f"pair:{pair_id}")
+
+    def labels(self, epoch: int) -> str:
+        """Hash: pair id → what a person said of it, and who."""
+        return self._name(f"labels:{epoch}")
+
     def batch(self, batch_id: str) -> str:
         """String with a time to live: marks a flushed batch, so that a repeated flush adds nothing."""
         return self._name(f"batch:{batch_id}")

@@ -12,14 +12,18 @@ P  `comparison`  exchanges of one request, compared: the counts they add
 P  `cells`       the names and arithmetic of evidence counters
 P  `windows`     in which window of time a request was assigned
 P  `units`       sticky keys, counted at the points that their first request came to
+P  `job`         one exchange on its way to being mirrored
 P  `sampling`    which exchanges are mirrored, and in which direction
 P  `slices`      the names of an exchange's slices, bounded in number
 P  `tenants`     how much of the evidence one tenant may be
 P  `pacing`      how fast the mirror may ask
 P  `batching`    votes and counts on their way to the store
+P  `redaction`   takes out of a text what points to a person
+P  `review`      pairs kept for a person to label
 P  `errors`      the error tree of this package
 S  `mirror`      asks the other model, within budgets, shedding first
 S  `store`       flushes counters to Redis, each vote once
+S  `review_store`  where kept pairs wait
 S  `intake`      receives frames from the data workers, bounded in bytes
 S  `worker`      the shadow process: receive, mirror, compare, flush
 """

@@ -4,7 +4,8 @@ ShadowError
 ├── MalformedFrame    a handed-over frame that is not an exchange
 ├── MirrorFailed      the mirrored request brought no answer; carries the kind
 ├── MirrorShed        the mirrored request was stopped by our own bounds; evidence of nothing
-└── FlushFailed       counters could not be written; the batch is kept and tried again
+├── FlushFailed       counters could not be written; the batch is kept and tried again
+└── UnknownPair       no such pair waits for a label
 """
 
 
@@ -34,3 +35,7 @@ class MirrorShed(ShadowError):
 
 class FlushFailed(ShadowError):
     """Redis did not take a batch of counters."""
+
+
+class UnknownPair(ShadowError):
+    """No such pair waits for a label (any more)."""

@@ -16,7 +16,24 @@ from typing import Final
 from routing.bucketing import WEIGHT_SCALE, Purpose, fraction
 from shadow.answer import Json
 from shadow.exchange import Api, Exchange, Outcome
+from shadow.review import Review
 from shadow.wire.tolerant import items, mapping, text
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How much of an endpoint's traffic is mirrored; shares of all requests.
+
+    `detected` are the dimensions of slices that are read off the request itself (`shadow.slices.DETECTED`);
+    `tenant_share` is the most that one tenant may be of the votes; `review` is the consent to keep some of the pairs.
+    """
+
+    sample: float
+    noise_floor: float
+    max_tokens_per_minute: int | None = None
+    detected: tuple[str, ...] = ()
+    tenant_share: float | None = None
+    review: Review | None = None
 
 
 class MirrorKind(StrEnum):

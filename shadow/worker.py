@@ -8,9 +8,10 @@ Counters go to the store every `FLUSH_SECONDS` and once more at the end; while t
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, Protocol
 
 import anyio
 from anyio.abc import ByteStream, Listener
@@ -19,6 +20,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from routing.arms import Arm
 from routing.bucketing import Purpose, fraction
+from routing.errors import StoreUnavailable
 from shadow import comparison
 from shadow.answer import Answer, Ask, Unreadable
 from shadow.batching import Batch, Home, Pending, RecentVoters
@@ -28,9 +30,11 @@ from shadow.comparison import Heard, Readings, Side
 from shadow.errors import FlushFailed, MalformedFrame, MirrorShed
 from shadow.exchange import Exchange, Outcome
 from shadow.intake import exchanges
+from shadow.job import Job
 from shadow.mirror import MOST_IN_FLIGHT, Mirror
 from shadow.pacing import Attention, Tokens, estimated_tokens
-from shadow.sampling import UNSAMPLED, Choice, MirrorKind, choose
+from shadow.review import KeptPair, Review, kept_pair
+from shadow.sampling import UNSAMPLED, Choice, MirrorKind, Sampling, choose
 from shadow.signals.catalogue import ALSO, Read
 from shadow.signals.json_paths import VolatilePaths
 from shadow.slices import SliceNames
@@ -50,50 +54,15 @@ DRAIN_SECONDS: Final = 2.0
 """How long a stop waits for the connections and the mirrors that there are."""
 LAST_FLUSH_SECONDS: Final = 2.0
 _LOOK_AGAIN_SECONDS: Final = 0.02
+MOST_KEPT: Final = 200
+"""Pairs for review that wait to be written; while the store is away the oldest make room: nothing depends on them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How much of an endpoint's traffic is mirrored; shares of all requests.
+class PairKeeper(Protocol):
+    """Where pairs wait for a person's label."""
 
-    `detected` are the dimensions of slices that are read off the request itself (`shadow.slices.DETECTED`);
-    `tenant_share` is the most that one tenant may be of the votes.
-    """
-
-    sample: float
-    noise_floor: float
-    max_tokens_per_minute: int | None = None
-    detected: tuple[str, ...] = ()
-    tenant_share: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One exchange to be mirrored. `pair` and `triple` say which votes are to come of it.
-
-    `readings` are those of its own answer, where they were taken already.
-    """
-
-    exchange: Exchange
-    home: Home
-    ask: Ask
-    own: Heard
-    readings: Readings | None
-    slices: tuple[str, ...]
-    queued_at: float
-    pair: bool = False
-    triple: bool = False
-
-    @property
-    def members(self) -> tuple[str, ...]:
-        """The votes that are claimed for this job."""
-        pair = (comparison.paired_member(self.exchange),) if self.pair else ()
-        return (*pair, comparison.triple_member(self.exchange)) if self.triple else pair
-
-    @property
-    def size(self) -> int:
-        """Bytes that it holds."""
-        return len(self.exchange.request_body) + len(self.exchange.answer_body)
+    async def keep(self, endpoint: str, pair: KeptPair, review: Review) -> None:
+        """Let the pair wait; raises `StoreUnavailable`."""
 
 
 class ShadowWorker:
@@ -109,12 +78,15 @@ class ShadowWorker:
         store: CellStore,
         worker_id: str,
         *,
+        reviews: PairKeeper,
         also: Mapping[str, Read] = ALSO,
         clock: Callable[[], float],
     ) -> None:
         self._sampling = sampling
         self._also, self._clock = also, clock
         self._attention = Attention()
+        self._reviews = reviews
+        self._kept: deque[tuple[str, KeptPair, Review]] = deque(maxlen=MOST_KEPT)
         self._mirror = mirror
         self._store = store
         self._pending = Pending(worker_id)
@@ -312,8 +284,20 @@ class ShadowWorker:
             readings = comparison.read(job.ask, job.own.said, self._also_of(job.home, job.exchange))
         own = Side(readings, job.own.failed)
         mirrored = comparison.side(job.ask, other, {name: self._also[name] for name in readings.also})
-        stable, candidate = (own, mirrored) if job.exchange.answered is Arm.STABLE else (mirrored, own)
-        return comparison.paired_vote(job.exchange, stable, candidate, job.slices)
+        by_stable = job.exchange.answered is Arm.STABLE
+        self._keep(job, *(((job.own, own), (other, mirrored)) if by_stable else ((other, mirrored), (job.own, own))))
+        return comparison.paired_vote(job.exchange, *((own, mirrored) if by_stable else (mirrored, own)), job.slices)
+
+    def _keep(self, job: Job, stable: tuple[Heard, Side], candidate: tuple[Heard, Side]) -> None:
+        """Let the pair wait for a label, where the operator asked for that and it is drawn."""
+        shares = self._sampling.get(job.home.endpoint)
+        one, other = stable[0].said, candidate[0].said
+        if shares is None or shares.review is None or not (isinstance(one, Answer) and isinstance(other, Answer)):
+            return
+        sides = (one, stable[1].readings.refusal), (other, candidate[1].readings.refusal)
+        pair = kept_pair(shares.review, job.exchange, job.ask.prompt, *sides)
+        if pair is not None:
+            self._kept.append((job.home.endpoint, pair, shares.review))
 
     async def _complete(self, job: Job, stable: Heard, candidate: Heard) -> None:
         """Stable once more. Where there is no room for that, the pair is not lost with it."""
@@ -373,6 +357,17 @@ class ShadowWorker:
             for batch in self._pending.cut():
                 if not await self._write(batch):
                     return
+            await self._write_kept()
+
+    async def _write_kept(self) -> None:
+        """Pairs for review, after everything that decides. One that cannot be written waits, and this round ends."""
+        while self._kept:
+            waiting = self._kept.popleft()
+            try:
+                await self._reviews.keep(*waiting)
+            except StoreUnavailable:
+                self._kept.appendleft(waiting)
+                return
 
     async def _write(self, batch: Batch) -> bool:
         try:

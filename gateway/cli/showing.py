@@ -178,12 +178,18 @@ def refusals(seen: Iterable[Refusals], *, every_kind: bool) -> Iterator[Text]:
     """`refusal: the candidate gained 12 and lost 3 on 812 pairs; +1.1 pp [−0.2, +2.4] with the detector's errors`."""
     for row in seen:
         if every_kind or row.signal == "refusal":
-            interval = " … ".join(f"{value * 100:+.1f}" for value in (row.low, row.high))
             yield Text(
                 f"{row.signal}: gained {row.gained:,}, lost {row.lost:,} on {row.n:,} pairs; "
-                f"{row.estimate * 100:+.1f} pp [{interval}] with the reader's own errors",
+                f"{_points(row.estimate, row.low, row.high)} with the reader's own errors",
                 style="dim",
             )
+            if row.audited is not None:
+                seen_by_people = _points(row.audited.estimate, row.audited.low, row.audited.high)
+                yield Text(f"{row.signal}: {seen_by_people} corrected by {row.audited.labelled:,} labels", style="dim")
+
+
+def _points(estimate: float, low: float, high: float) -> str:
+    return f"{estimate * 100:+.1f} pp [{low * 100:+.1f} … {high * 100:+.1f}]"
 
 
 def rates(row: Signal) -> str:

@@ -41,6 +41,16 @@ class Signal(msgspec.Struct, frozen=True):
     interval: tuple[float, float] | None = None
 
 
+class Audited(msgspec.Struct, frozen=True):
+    """A change corrected by what people said of a sample."""
+
+    estimate: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    labelled: int = 0
+    unsure: int = 0
+
+
 class Refusals(msgspec.Struct, frozen=True):
     """How one kind of refusal changed on the requests that both arms answered."""
 
@@ -51,6 +61,7 @@ class Refusals(msgspec.Struct, frozen=True):
     estimate: float = 0.0
     low: float = 0.0
     high: float = 0.0
+    audited: Audited | None = None
 
 
 class Next(msgspec.Struct, frozen=True):

@@ -36,6 +36,8 @@ from gateway.keys import Role
 from rollback.errors import InvalidPlan
 from rollback.plan import Plan
 from routing.address import RedisAddress, parse
+from shadow.redaction import EVERYTHING, Redact
+from shadow.review import Review
 
 DEFAULT_PLAN: Final = "default"
 MIB: Final = 1 << 20
@@ -157,6 +159,26 @@ class ShadowSpec(Section):
     max_tokens_per_minute: Count | None = Field(default=None, description="the mirror's budget of tokens")
 
 
+class ReviewSpec(Section):
+    """Consent to keep a sample of pairs, prompts and answers, for people to label. Absent: nothing is kept."""
+
+    sample: Share = Field(default=0.05, gt=0, description="share of the compared pairs that are drawn")
+    keep_seconds: PositiveSeconds = Field(
+        default=7 * 86_400.0, validation_alias="keep", description="a pair is gone after this long"
+    )
+    most: int = Field(default=500, ge=1, le=10_000, description="pairs kept at once; those drawn last make room")
+    redact: tuple[Redact, ...] = Field(
+        default=EVERYTHING, description="what is taken out of the texts first: email, url, secret, number"
+    )
+    accepts: tuple[Label, ...] | None = Field(
+        default=None, description="classes of data that may be kept; without, only data without a class"
+    )
+
+    def resolve(self) -> Review:
+        """The shadow worker's form."""
+        return Review(self.sample, self.keep_seconds, self.most, self.redact, self.accepts)
+
+
 DEFAULT_STICKY: Final = (
     KeySource(KeyKind.HEADER, "x-user-id"),
     KeySource(KeyKind.BODY, "user"),
@@ -178,6 +200,7 @@ class Endpoint(Section):
         default=None, description="the most that one tenant may be of the votes; slices must name key.tenant"
     )
     shadow: ShadowSpec = Field(default=ShadowSpec(), description="how much is mirrored")
+    review: ReviewSpec | None = Field(default=None, description="keeps a sample of pairs for labels; default: none")
     present_model_as: Literal["upstream", "endpoint"] = Field(
         default="upstream",
         description="the answer's model: as the upstream said it, or the endpoint's name "

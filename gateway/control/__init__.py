@@ -6,6 +6,7 @@ P  `routes`      what a worker that connects must be told
 S  `operations`  what operators can do to an endpoint
 S  `rolling`     an operator's rollback, which works with Redis gone
 S  `freezing`    freezing an endpoint, and ending that
+S  `reviewing`   pairs that wait for a person's label
 S  `returning`   going back to an earlier stable model
 S  `forecasting` what a plan will take, in words and as JSON
 P  `rates`       requests per second, from the workers' counters
@@ -15,6 +16,7 @@ P  `views`       rollouts, signals and audit entries as JSON
 S  `desk`        what the routes work with
 S  `admin`       the admin API: looking
 S  `commanding`  the admin API: commands
+S  `labelling`   the admin API: pairs that wait for a label
 P  `access`      who may call what: default deny, same origin
 P  `problems`    errors as problem details (RFC 9457)
 S  `web`         the ASGI application and its server

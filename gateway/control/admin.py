@@ -20,6 +20,7 @@ from gateway.control.commanding import COMMANDS
 from gateway.control.desk import AdminRequest, desk_of
 from gateway.control.exposition import CONTENT_TYPE, render
 from gateway.control.forecasting import Supposed
+from gateway.control.labelling import REVIEW
 from gateway.control.metrics import Gauges, control_series
 from gateway.control.operations import Wish
 from gateway.control.views import View, entry_view
@@ -164,4 +165,5 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     healthz,
     readyz,
     *COMMANDS,
+    *REVIEW,
 )

@@ -14,6 +14,7 @@ from gateway.control.home import Home
 from gateway.control.operations import Operations
 from gateway.control.rates import Rates
 from gateway.control.returning import Returning
+from gateway.control.reviewing import Reviewing
 from gateway.keys import Caller
 from rollback.controller import Controller
 
@@ -27,6 +28,7 @@ class Desk:
     operations: Operations
     returning: Returning
     freezing: Freezing
+    reviewing: Reviewing
     controller: Controller
     home: Home
     channel: ControlServer

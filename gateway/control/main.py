@@ -26,6 +26,7 @@ from gateway.control.home import Home
 from gateway.control.operations import Operations
 from gateway.control.rates import SAMPLE_SECONDS, Rates
 from gateway.control.returning import Returning
+from gateway.control.reviewing import Reviewing
 from gateway.control.rolling import RollingBack
 from gateway.control.routes import Routes
 from gateway.control.web import Server, application
@@ -40,6 +41,7 @@ from rollback.journal import Journal
 from rollback.store import WRITE_SECONDS, RolloutStore
 from rollback.watching import Watched
 from routing.connecting import connect
+from shadow.review_store import ReviewStore
 from shadow.signals.catalogue import VERSIONS
 
 logger = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ class _Means:
     """What the process opened, and closes again."""
 
     store: RolloutStore
+    reviews: ReviewStore
     journal: Journal
     asker: Asker
     holder: str
@@ -65,6 +68,7 @@ async def serve(config: Config, runtime: Runtime, *, listener: socket.socket, re
     try:
         means = _Means(
             store=RolloutStore(redis, runtime.redis_prefix, replicas=config.redis.replicas),
+            reviews=ReviewStore(redis, runtime.redis_prefix),
             journal=journal,
             asker=asker,
             holder=await anyio.to_thread.run_sync(gateway_id, runtime.state_dir),
@@ -115,6 +119,7 @@ def _wired(config: Config, runtime: Runtime, means: _Means, stop: anyio.Event) -
         operations=operations,
         returning=Returning(config, store, home, carrier, rolling, watched, clock),
         freezing=Freezing(store, watched, operations.check),
+        reviewing=Reviewing(config, means.reviews, watched, operations.check),
         controller=controller,
         home=home,
         channel=channel,

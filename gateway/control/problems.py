@@ -22,6 +22,7 @@ from rollback.errors import (
     Unreadable,
 )
 from routing.errors import MalformedState, StoreUnavailable
+from shadow.errors import UnknownPair
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ _STATUS: Final[Mapping[type[Exception], tuple[int, str]]] = {
     Forbidden: (403, "not allowed"),
     UnknownEndpoint: (404, "no such endpoint"),
     UnknownRollout: (404, "no such rollout"),
+    UnknownPair: (404, "no such pair"),
     NotPossible: (409, "not possible now"),
     Conflict: (409, "overtaken"),
     Unreadable: (409, "nothing to judge again"),

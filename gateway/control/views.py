@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from rollback.audit import AuditEntry
+from rollback.audited import Audited, audited
 from rollback.freeze import Freeze
 from rollback.refusals import RefusalChange, refusal_changes
 from rollback.rollout import Phase, Rollout
@@ -44,8 +45,8 @@ def signal_view(report: SignalReport) -> View:
     }
 
 
-def refusal_view(seen: RefusalChange) -> View:
-    """How one kind of refusal changed: counts, and the interval that holds the detector's own errors."""
+def refusal_view(seen: RefusalChange, corrected: Audited | None = None) -> View:
+    """How one kind of refusal changed: counts, an interval with the reader's own errors, and what labels make of it."""
     return {
         "signal": seen.signal,
         "n": seen.counted.n,
@@ -54,7 +55,26 @@ def refusal_view(seen: RefusalChange) -> View:
         "estimate": seen.change.estimate,
         "low": seen.change.low,
         "high": seen.change.high,
+        "audited": None if corrected is None else _audited_view(corrected),
     }
+
+
+def _audited_view(corrected: Audited) -> View:
+    return {
+        "estimate": corrected.estimate,
+        "low": corrected.low,
+        "high": corrected.high,
+        "labelled": corrected.labelled,
+        "unsure": corrected.unsure,
+    }
+
+
+def _refusal_views(refusals: Sequence[RefusalChange], counts: Mapping[str, int], epoch: int) -> list[View]:
+    """Labels are about what a user feels, so it is `refusal` that they correct."""
+    return [
+        refusal_view(seen, audited(seen.counted, counts, epoch) if seen.signal == "refusal" else None)
+        for seen in refusals
+    ]
 
 
 def rollout_view(
@@ -92,7 +112,7 @@ def rollout_view(
         "requests": {name: counts.get(name, 0) for name in REQUESTS},
         "signals": [signal_view(report) for report in reports],
         "kept_signals": [signal_view(report) for report in kept_reports],
-        "refusals": [refusal_view(seen) for seen in refusals],
+        "refusals": _refusal_views(refusals, counts, rollout.epoch),
     }
 
 

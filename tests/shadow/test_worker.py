@@ -2,26 +2,45 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
 import pytest
 
 from routing.arms import Arm
+from routing.errors import StoreUnavailable
 from shadow.exchange import MAX_FRAME_BYTES, Exchange, Outcome, encode
 from shadow.mirror import Mirror
 from shadow.reading import Measured
+from shadow.review import KeptPair, Review
+from shadow.sampling import Sampling
 from shadow.signals.catalogue import ALSO, Read
 from shadow.signals.json_paths import LEAST_SEEN
 from shadow.store import MemoryCellStore
-from shadow.worker import Sampling, ShadowWorker
+from shadow.worker import ShadowWorker
 from tests.shadow.making import completion, exchange, fallback, on_candidate
 from tests.shadow.upstream import FakeUpstream, Said, always, fails
 
 pytestmark = pytest.mark.anyio
 
 EVERYTHING = Sampling(sample=1.0, noise_floor=0.0)
+REVIEWED = replace(EVERYTHING, review=Review(share=0.5, keep_seconds=60.0, most=100))
+
+
+@dataclass
+class Kept:
+    """Pairs for review, as the worker lets them wait; not while the store is `away`."""
+
+    pairs: dict[str, KeptPair] = field(default_factory=dict)
+    away: bool = False
+
+    async def keep(self, endpoint: str, pair: KeptPair, review: Review) -> None:
+        """Keep it."""
+        if self.away:
+            raise StoreUnavailable("the store is away")
+        assert (endpoint, review) == ("chat", REVIEWED.review)
+        self.pairs[pair.id] = pair
 
 
 @dataclass
@@ -30,6 +49,7 @@ class Running:
 
     worker: ShadowWorker
     store: MemoryCellStore
+    reviews: Kept
     upstream: FakeUpstream
     path: Path
     stop: anyio.Event
@@ -73,8 +93,8 @@ async def running(
 ) -> AsyncIterator[Running]:
     """A worker on a unix socket, until the end of the block."""
     upstream = FakeUpstream({"old": always("Paris."), "new": always("Rome is the capital."), **scripts})  # type: ignore[dict-item]  # scripts are callables
-    store, stop, ready = MemoryCellStore(), anyio.Event(), anyio.Event()
-    worker = ShadowWorker({"chat": sampling}, Mirror(upstream), store, "w", also=also, clock=clock)
+    store, reviews, stop, ready = MemoryCellStore(), Kept(), anyio.Event(), anyio.Event()
+    worker = ShadowWorker({"chat": sampling}, Mirror(upstream), store, "w", reviews=reviews, also=also, clock=clock)
     path = tmp_path / "shadow.sock"
     listener = await anyio.create_unix_listener(path)
     async with listener, anyio.create_task_group() as tasks:
@@ -85,7 +105,7 @@ async def running(
         tasks.start_soon(serve)
         with anyio.fail_after(5):
             await ready.wait()
-        yield Running(worker, store, upstream, path, stop)
+        yield Running(worker, store, reviews, upstream, path, stop)
         stop.set()
 
 
@@ -310,3 +330,29 @@ async def test_a_worker_that_is_behind_reads_fewer_exchanges_for_what_is_only_ob
         assert sum(count for cell, count in run.cells.items() if cell.startswith("s/refusal/*/")) == 100
         assert 20 < observed < 80
         assert run.counts["unobserved"] == 100 - observed
+
+
+async def test_a_share_of_the_pairs_waits_for_labels_where_the_operator_asked_for_it(tmp_path: Path) -> None:
+    """About the share that was asked for, each as it was read; kept once the store is back."""
+    async with running(tmp_path, REVIEWED) as run:
+        run.reviews.away = True
+        await run.send(*(exchange(f"user-{i}") for i in range(100)))
+        await run.until(lambda: run.cells.get("k/0/paired/stable") == 100)
+        run.reviews.away = False
+        await run.until(lambda: len(run.reviews.pairs) > 30)
+        assert len(run.reviews.pairs) < 70
+        pair = next(iter(run.reviews.pairs.values()))
+        assert (pair.stable.refused, pair.candidate.text, pair.candidate.kind) == (
+            False,
+            "Rome is the capital.",
+            "answer",
+        )
+
+
+async def test_nothing_is_kept_without_consent(tmp_path: Path) -> None:
+    """Off is the default."""
+    async with running(tmp_path) as run:
+        await run.send(*(exchange(f"user-{i}") for i in range(100)))
+        await run.until(lambda: run.cells.get("k/0/paired/stable") == 100)
+        await run.worker.flush()
+        assert run.reviews.pairs == {}

@@ -37,6 +37,8 @@ NEEDED: Final = {
     ("POST", "/admin/v1/endpoints/chat/freeze"): Role.OPERATOR,
     ("POST", "/admin/v1/endpoints/chat/unfreeze"): Role.DEPLOYER,
     ("GET", "/admin/v1/endpoints/chat/audit"): Role.VIEWER,
+    ("GET", "/admin/v1/endpoints/chat/review"): Role.OPERATOR,
+    ("POST", "/admin/v1/endpoints/chat/review/x"): Role.OPERATOR,
     ("GET", "/metrics"): Role.VIEWER,
     ("GET", "/schema"): Role.VIEWER,
     ("GET", "/healthz"): None,
