@@ -38,9 +38,9 @@ ENDPOINTS: Final = [f"chat-{number}" for number in range(20)]
 """One for each test, so that one gateway does for all."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, headless."""
+    """Debian's Chromium, headless; for one file, since while it runs no other test may have an event loop."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         if os.environ.get("CI") == "true":
@@ -52,7 +52,7 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gateway() -> Iterator[Gateway]:
     """A gateway with two simulated models behind each endpoint."""
     with tempfile.TemporaryDirectory(prefix="dg") as place, Processes(Path(place)) as processes:
@@ -69,7 +69,7 @@ def gateway() -> Iterator[Gateway]:
         made.http.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _unused() -> Iterator[str]:
     return iter(ENDPOINTS)
 
