@@ -1,16 +1,18 @@
 """How long a decision takes, and the writing of a cell.
 
 The decision is the product's `decide` over 12 signals × 20 slices × 41 lattice values × 5 stages, 49,200 counters whose
-names it has seen before, as at every tick but the first. Cells are written as the shadow worker writes them: votes of
-14 cells each collected, cut into batches and encoded, then added by the script in a real Valkey (its time counted,
-waiting included). CPU seconds of this process where it does the work, wall clock where Valkey does.
+names it has seen before, as at most ticks. After 24 hours there are, besides, the observations of 12 signals in 600
+windows of time, and a tick at which a window begins has some new names. Cells are written as the shadow worker writes
+them: votes of 14 cells each collected, cut into batches and encoded, then added by the script in a real Valkey (its
+time counted, waiting included). CPU seconds of this process where it does the work, wall clock where Valkey does.
 """
 
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 from statistics import median
 from time import monotonic, perf_counter, process_time, sleep
@@ -23,14 +25,18 @@ from loadtest.streams import new_rollout
 from rollback.decision import Facts, decide
 from rollback.plan import Budget, Plan, Stage
 from rollback.rollout import Rollout
+from routing.arms import Arm
 from routing.connecting import connect
 from shadow.batching import Home, Pending
 from shadow.cells import Vote
 from shadow.store import RedisCellStore
+from shadow.windows import window_of
 
 SIGNALS: Final = 12
 SLICES: Final = 20
-STAGES: Final = 5
+WEIGHTS: Final = (0, 100, 1000, 5000, 10_000)
+BEGAN_AT: Final = 1_000_000.0
+DAY_SECONDS: Final = 86_400.0
 VOTES: Final = 5_000
 CELLS_PER_VOTE: Final = 14
 
@@ -53,7 +59,7 @@ class Timing:
 
 def measure(repetitions: int) -> list[Timing]:
     """Every timing; a decision first."""
-    return [_decision(repetitions), *_cells(repetitions)]
+    return [*_decisions(repetitions), *_cells(repetitions)]
 
 
 def _repeated(act: Callable[[], None], repetitions: int, clock: Callable[[], float]) -> list[float]:
@@ -66,26 +72,54 @@ def _repeated(act: Callable[[], None], repetitions: int, clock: Callable[[], flo
     return times
 
 
-def _decision(repetitions: int) -> Timing:
+def _decisions(repetitions: int) -> list[Timing]:
     signals = [f"signal{number}" for number in range(SIGNALS)]
     slices = ["*", *(f"tenant={number}" for number in range(SLICES - 1))]
-    weights = (0, 100, 1000, 5000, 10_000)[:STAGES]
     budgets = tuple(Budget(name, max_increase=0.05) for name in signals)
-    rollout = new_rollout(Plan("speed", 0.05, 10.0, 900.0, tuple(Stage(weight) for weight in weights), budgets))
+    rollout = new_rollout(Plan("speed", 0.05, 10.0, 900.0, tuple(Stage(weight) for weight in WEIGHTS), budgets))
     cells = {
         f"p/{signal}/{slice_}/{stage}/{index}": 40 - abs(index)
         for signal in signals
         for slice_ in slices
-        for stage in range(STAGES)
+        for stage in range(len(WEIGHTS))
         for index in range(-20, 21)
     }
-    facts = Facts(cells=cells, counts={}, previous_counts={}, previous_at=0.0, blind_seconds=0.0, store_ok=True)
-    times = _repeated(lambda: _decide(rollout, facts), repetitions, process_time)
-    return Timing(f"a decision on {len(cells):,} counters (CPU)", min(times), median(times), 0.020, "ms")
+    rows = [_timing(f"a decision on {len(cells):,} counters (CPU)", rollout, [cells], repetitions)]
+    windows = window_of(BEGAN_AT + DAY_SECONDS, BEGAN_AT)
+    day = {**cells, **_by_window(signals, range(windows))}
+    rows.append(_timing(f"the same after 24 hours, {len(day):,} counters (CPU)", rollout, [day], repetitions))
+    ticks = [day]
+    for number, signal in enumerate([*signals, *signals][: repetitions + 1]):
+        ticks.append({**ticks[-1], **_by_window([signal], [windows + number // SIGNALS])})
+    rows.append(_timing("the same, a window of one signal having begun (CPU)", rollout, ticks[1:], repetitions))
+    return rows
 
 
-def _decide(rollout: Rollout, facts: Facts) -> None:
-    decide(rollout, facts, 1000.0)
+def _by_window(signals: Iterable[str], windows: Iterable[int]) -> dict[str, int]:
+    """Pairs and users by window: three kinds of each difference, both arms good and bad."""
+    return {
+        name: count
+        for window in windows
+        for signal in signals
+        for name, count in (
+            *((f"wp/{signal}/{window}/{index}", 99 if index == 0 else 2) for index in (-5, 0, 5)),
+            *((f"ws/{signal}/{window}/1000/{arm.value}/{bad}", 99 - 98 * bad) for arm in Arm for bad in (0, 1)),
+        )
+    }
+
+
+def _timing(name: str, rollout: Rollout, ticks: list[dict[str, int]], repetitions: int) -> Timing:
+    """Of decisions at these ticks in turn, the last of them again and again."""
+    coming = chain(ticks, repeat(ticks[-1]))
+
+    def decide_next() -> None:
+        facts = Facts(
+            cells=next(coming), counts={}, previous_counts={}, previous_at=0.0, blind_seconds=0.0, store_ok=True
+        )
+        decide(rollout, facts, 1000.0)
+
+    times = _repeated(decide_next, repetitions, process_time)
+    return Timing(name, min(times), median(times), 0.020, "ms")
 
 
 def _cells(repetitions: int) -> list[Timing]:

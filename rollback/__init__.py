@@ -8,6 +8,7 @@ P  `freeze`      for a time, nothing gains exposure
 P  `hours`       the hours of the week in which widening is allowed
 P  `budget`      budgets → tests, each with its share of alpha
 P  `sequential`  the betting primitive of every test
+P  `layouts`     where each counter stands among the names
 P  `ledger`      counters, sorted by what they count
 P  `tallies`     counters → the observations of one test
 P  `references`  stable's quantiles, frozen between stages

@@ -1,49 +1,25 @@
 """The counters of an epoch, sorted by what they count. Unknown fields are left alone: another version wrote them.
 
-Sorting looks at names only, and the same names come back at every look, so the *layout* of a set of names is remembered
-and a look at 50,000 counters costs one array of counts, cut into pieces.
-
-Not here: what they mean for a test (`rollback.tallies`).
+Not here: how 100,000 names are sorted in no time (`rollback.layouts`), and what the counters mean for a test
+(`rollback.tallies`).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Final, Generic
 
 import numpy as np
-import numpy.typing as npt
 
+from rollback.layouts import VALUES, Ints, Place, WindowKind, laid_out
 from routing.arms import Arm
-from shadow.cells import (
-    EVERY,
-    LATTICE_STEPS,
-    WINDOW_STEPS,
-    Cell,
-    Event,
-    MissingCell,
-    PairedCell,
-    SplitCell,
-    UnitsCell,
-    VotesCell,
-    WindowPairedCell,
-    WindowSplitCell,
-    parse,
-)
+from shadow.cells import EVERY, MissingCell, SplitCell, UnitsCell, VotesCell, WindowPairedCell, WindowSplitCell
 
 NOT_APPLICABLE: Final = "not_applicable"
 """The reason of a missing reading that has no meaning for its request."""
 
 KEYLESS: Final = "keyless"
 """The reason that marks a paired vote of a client without a key. Not a missing reading."""
-
-_Kind = TypeVar("_Kind", WindowPairedCell, WindowSplitCell)
-
-Ints: TypeAlias = npt.NDArray[np.int64]
-
-Place: TypeAlias = tuple[str, str]
-"""A signal's cell name and a slice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +35,27 @@ class Missing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairedCounts:
-    """The paired counters of one place: `cells`, and as arrays of one length their `stages`, `indices` and `counts`."""
+    """The pairs of one place: `table` has a row for each of `stages` and a column for each lattice value."""
 
-    cells: tuple[PairedCell, ...]
-    stages: Ints
-    indices: Ints
-    counts: Ints
-
-    def __iter__(self) -> Iterator[tuple[PairedCell, int]]:
-        return zip(self.cells, self.counts.tolist(), strict=True)
+    stages: tuple[int, ...]
+    table: Ints
 
     def by_index(self, stage: int | None = None) -> Ints:
         """Counts by lattice index, from −`LATTICE_STEPS` on: of one stage, or of all."""
-        counts = self.counts if stage is None else self.counts * (self.stages == stage)
-        found = np.zeros(2 * LATTICE_STEPS + 1, dtype=np.int64)
-        np.add.at(found, self.indices + LATTICE_STEPS, counts)
-        return found
+        if stage is None:
+            found: Ints = self.table.sum(axis=0)
+            return found
+        return self.table[self.stages.index(stage)] if stage in self.stages else np.zeros(VALUES, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WindowCounts(Generic[_Kind]):
+class WindowCounts(Generic[WindowKind]):
     """One signal's observations by window: `table` has a row for each window, in order, and a column for each kind.
 
     A kind is a counter without its window.
     """
 
-    kinds: tuple[_Kind, ...]
+    kinds: tuple[WindowKind, ...]
     table: Ints
 
 
@@ -163,124 +134,27 @@ UNDIRECTED: Final = frozenset({"agreement"})
 
 
 def _turned(signal: str, held: PairedCounts) -> PairedCounts:
-    if signal in UNDIRECTED:
-        return held
-    cells = tuple(replace(cell, index=-cell.index) for cell in held.cells)
-    return PairedCounts(cells, held.stages, -held.indices, held.counts)
+    return held if signal in UNDIRECTED else PairedCounts(held.stages, held.table[:, ::-1])
 
 
 def _turned_kind(signal: str, kind: WindowPairedCell) -> WindowPairedCell:
     return kind if signal in UNDIRECTED else replace(kind, index=-kind.index)
 
 
-@lru_cache(maxsize=262_144)
-def _parsed(field: str) -> Cell | None:
-    """`parse`, remembered for when some names are new; a malformed field is left alone like an unknown one."""
-    try:
-        return parse(field)
-    except ValueError:
-        return None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _WindowLayout(Generic[_Kind]):
-    """Where one signal's counters by window stand among the names, and where each belongs in the table."""
-
-    kinds: tuple[_Kind, ...]
-    windows: int
-    positions: Ints
-    rows: Ints
-    columns: Ints
-
-    def filled(self, counts: Ints) -> WindowCounts[_Kind]:
-        """The table with these counts of all names."""
-        table = np.zeros((self.windows, len(self.kinds)), dtype=np.int64)
-        np.add.at(table, (self.rows, self.columns), counts[self.positions])
-        return WindowCounts(self.kinds, table)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Layout:
-    """Where among some names each counter stands. The positions of `paired` come with an empty `PairedCounts`."""
-
-    paired: Mapping[Place, tuple[Ints, PairedCounts]]
-    split: Mapping[Place, Sequence[tuple[int, SplitCell]]]
-    window_paired: Mapping[str, _WindowLayout[WindowPairedCell]]
-    window_split: Mapping[str, _WindowLayout[WindowSplitCell]]
-    others: Sequence[tuple[int, MissingCell | VotesCell | UnitsCell]]
-
-
-@lru_cache(maxsize=8)
-def _layout(names: tuple[str, ...]) -> _Layout:
-    """The layout of these names: as many are remembered as endpoints are likely to have rollouts at once."""
-    paired: dict[Place, list[tuple[int, PairedCell]]] = defaultdict(list)
-    split: dict[Place, list[tuple[int, SplitCell]]] = defaultdict(list)
-    window_paired: dict[str, list[tuple[int, WindowPairedCell]]] = defaultdict(list)
-    window_split: dict[str, list[tuple[int, WindowSplitCell]]] = defaultdict(list)
-    others: list[tuple[int, MissingCell | VotesCell | UnitsCell]] = []
-    for position, name in enumerate(names):
-        match _parsed(name):
-            case PairedCell() as cell:
-                if abs(cell.index) <= LATTICE_STEPS:
-                    paired[cell.signal, cell.slice].append((position, cell))
-            case SplitCell() as cell:
-                split[cell.signal, cell.slice].append((position, cell))
-            case WindowPairedCell() as cell:
-                if abs(cell.index) <= WINDOW_STEPS:
-                    window_paired[cell.signal].append((position, cell))
-            case WindowSplitCell() as cell:
-                if cell.event in (Event.GOOD, Event.BAD, Event.LOST):
-                    window_split[cell.signal].append((position, cell))
-            case None:
-                continue
-            case cell:
-                others.append((position, cell))
-    return _Layout(
-        {place: _placed(found) for place, found in paired.items()},
-        split,
-        {signal: _tabled(pairs) for signal, pairs in window_paired.items()},
-        {signal: _tabled(votes) for signal, votes in window_split.items()},
-        others,
-    )
-
-
-def _tabled(found: Sequence[tuple[int, _Kind]]) -> _WindowLayout[_Kind]:
-    kinds = sorted({replace(cell, window=0) for _, cell in found}, key=str)
-    windows = sorted({cell.window for _, cell in found})
-    row, column = ({each: at for at, each in enumerate(order)} for order in (windows, kinds))
-    return _WindowLayout(
-        tuple(kinds),
-        len(windows),
-        np.array([position for position, _ in found], dtype=np.int64),
-        np.array([row[cell.window] for _, cell in found], dtype=np.int64),
-        np.array([column[replace(cell, window=0)] for _, cell in found], dtype=np.int64),
-    )
-
-
-def _placed(found: Sequence[tuple[int, PairedCell]]) -> tuple[Ints, PairedCounts]:
-    cells = tuple(cell for _, cell in found)
-    stages = np.array([cell.stage for cell in cells], dtype=np.int64)
-    indices = np.array([cell.index for cell in cells], dtype=np.int64)
-    positions = np.array([position for position, _ in found], dtype=np.int64)
-    return positions, PairedCounts(cells, stages, indices, np.zeros(len(cells), dtype=np.int64))
-
-
 def read(cells: Mapping[str, int]) -> Ledger:
     """The ledger of a hash of counters."""
-    layout = _layout(tuple(cells))
-    values = list(cells.values())
-    counts = np.array(values, dtype=np.int64)
-    paired = {
-        place: PairedCounts(empty.cells, empty.stages, empty.indices, counts[positions])
-        for place, (positions, empty) in layout.paired.items()
+    layout, counts = laid_out(cells)
+    lattices = layout.lattices(counts)
+    paired = {place: PairedCounts(layout.stages, lattices[at]) for at, place in enumerate(layout.places)}
+    split = {
+        place: [(cell, int(counts[position])) for position, cell in found] for place, found in layout.split.items()
     }
-    split = {place: [(cell, values[position]) for position, cell in found] for place, found in layout.split.items()}
     missing: dict[Place, dict[tuple[int, str, Arm], Missing]] = defaultdict(dict)
     votes: Counter[tuple[int, str, Arm]] = Counter()
     keyless: Counter[str] = Counter()
     units: Counter[tuple[int, int, Arm, str]] = Counter()
     for position, cell in layout.others:
-        count = values[position]
+        count = int(counts[position])
         if isinstance(cell, VotesCell):
             votes[cell.stage, cell.source, cell.arm] += count
         elif isinstance(cell, UnitsCell):
@@ -289,8 +163,8 @@ def read(cells: Mapping[str, int]) -> Ledger:
             keyless[cell.signal] += count if cell.slice == EVERY else 0
         else:
             _add_missing(missing[cell.signal, cell.slice], cell, count)
-    window_paired = {signal: each.filled(counts) for signal, each in layout.window_paired.items()}
-    window_split = {signal: each.filled(counts) for signal, each in layout.window_split.items()}
+    window_paired = {name: WindowCounts(each.kinds, each.table(counts)) for name, each in layout.window_paired.items()}
+    window_split = {name: WindowCounts(each.kinds, each.table(counts)) for name, each in layout.window_split.items()}
     return Ledger(paired, split, missing, votes, keyless, window_paired, window_split, units)
 
 

@@ -26,6 +26,7 @@ that starts at 0, so over any number of windows alarms come on average at most o
 (the same source): the bound per rollout becomes a rate of alarms.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from math import inf, log
 from typing import Final
@@ -111,12 +112,12 @@ def _merged(counts: Floats, most: int) -> Floats:
 
 
 def _starts(counts: Floats, most: int) -> list[int]:
-    starts, votes = [0], 0.0
-    for row, held in enumerate(counts.sum(axis=1)):
-        if votes >= LEAST_VOTES and len(starts) < most:
-            starts.append(row)
-            votes = 0.0
-        votes += float(held)
+    total = counts.sum(axis=1).cumsum().tolist()
+    starts = [0]
+    row = bisect_left(total, LEAST_VOTES) + 1
+    while row < len(total) and len(starts) < most:
+        starts.append(row)
+        row = bisect_left(total, total[row - 1] + LEAST_VOTES) + 1
     return starts
 
 

@@ -117,9 +117,10 @@ def new_keys_of(cells: Mapping[str, int], counts: Mapping[str, int]) -> float | 
 def _measured(ledger: Ledger, name: str) -> SignalProfile | None:
     assumed = ASSUMED.get(name, _OTHER)
     rate = _stable_rate(ledger, name)
+    held = ledger.paired.get((name, EVERY))
     by_index = Counter[int]()
-    for cell, count in ledger.paired.get((name, EVERY), ()):
-        by_index[cell.index] += count
+    if held is not None:
+        by_index.update({at - LATTICE_STEPS: count for at, count in enumerate(held.by_index().tolist()) if count})
     pairs = by_index.total()
     if rate is None and pairs < LEAST_COUNTS:
         never = not pairs and _not_applicable(ledger, name) >= LEAST_COUNTS

@@ -78,9 +78,9 @@ class Prior:
     follows_weight: bool = False
 
     def fractions(self, low: Floats, high: Floats) -> Floats:
-        """The fraction that each bet stakes (columns) on observations with these ranges (rows)."""
+        """The fraction that each bet stakes (columns) on observations with these ranges (rows, or one for all)."""
         if not self.follows_weight:
-            return np.broadcast_to(self.bets, (len(low), len(self.bets)))
+            return self.bets[None, :]
         odds = (-low / high)[:, None]
         found: Floats = odds * self.bets / (1.0 + odds * (1.0 + self.bets))
         return found

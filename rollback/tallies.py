@@ -28,7 +28,8 @@ from typing import Final
 import numpy as np
 
 from rollback.budget import Test
-from rollback.ledger import Ints, Ledger
+from rollback.layouts import Ints
+from rollback.ledger import Ledger
 from rollback.rollout import Rollout
 from rollback.sequential import Tally
 from rollback.verdict import Side, TestKind
