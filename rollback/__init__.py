@@ -19,6 +19,7 @@ P  `evidence`    cases → the table of signals
 P  `refusals`    how refusals changed, both directions, with the detector's own errors
 P  `audited`     that change, corrected by what people said of a sample
 P  `verdict`     one row of that table
+P  `some_slice`  harm in some slice, of many
 P  `readiness`   what a stage lacks before it may widen
 P  `ahead`       when the next stage may come, for people
 P  `bursts`      hard failures of the last seconds

@@ -37,6 +37,9 @@ pairs two fifths, of users three twentieths. A drift of 5 × the limit then take
 all of the share, and 2 % more requests; one that begins after 30,000 good votes takes 1.8 × as long as that, instead of
 48 and 8 × without the search. With a fifth for pairs it was 2.07 ×; with a tenth for users 1.85 ×.
 
+Where slices may roll back (`rollback.some_slice`), a quarter of a guardrail's share goes to "some slice is harmed",
+before the rest is divided as above. It raises the bar of all requests together by log(4/3), which is .29 of about 7.
+
 Showing *no harm* needs no correction over budgets, because every one of them must be shown; nor over stages, which come
 in a fixed order. But where either of two sources may show it, they share alpha: three quarters for pairs, which are
 worth far more (they cost 10 % more pairs for it), a quarter for split.
@@ -70,6 +73,9 @@ PAIRED_SHARE: Final = 0.75
 LATE_SHARE: Final[Mapping[Source, float]] = MappingProxyType({Source.PAIRED: 0.4, Source.SPLIT: 0.15})
 """The part of a test's alpha that is kept for a late onset."""
 
+SLICE_SHARE: Final = 0.25
+"""The part of a test's alpha that is kept for slices, where they may roll back."""
+
 _WIDEST: Final = 0.95
 """A limit times its margin stays below 1, the range of X: a wider one would call anything harmless without a look."""
 
@@ -84,8 +90,9 @@ class Test:
     """One null hypothesis: the mean of X is at most `limit` (upper side), or at least `limit` (lower side).
 
     `cell_signal` names the counters, `signal` the budget. `centre` is what a stage's margin widens away from. `alpha`
-    is this test's own level for harm in all evidence together, `late_alpha` for harm that begins late (0: not searched
-    for). `reference` names the frozen quantile that makes a binned quantity an event.
+    is this test's own level for harm in all evidence together, `late_alpha` for harm that begins late and `slice_alpha`
+    for harm in some slice (0: not searched for). `reference` names the frozen quantile that makes a binned quantity an
+    event.
     `scale` turns X into the unit that people read (a log ratio for length).
     """
 
@@ -103,6 +110,7 @@ class Test:
     optional: bool = False
     alpha: float = 0.0
     late_alpha: float = 0.0
+    slice_alpha: float = 0.0
     reference: str = ""
     scale: float = 1.0
 
@@ -141,16 +149,17 @@ def expand(plan: Plan, epoch_index: int, weights: Collection[int] = ()) -> tuple
     tests: list[Test] = []
     for budget in plan.budgets:
         mine = [test for test in _tests(budget) if any(test.occurs_at(weight) for weight in weights)]
-        tests.extend(_with_alpha(test, per_budget / len(mine)) for test in mine)
+        tests.extend(_with_alpha(test, per_budget / len(mine), slices=plan.slices_roll_back) for test in mine)
     return tuple(tests)
 
 
-def _with_alpha(test: Test, share: float) -> Test:
-    """The test with its share of alpha, part of it for a late onset. Windows hold no binned quantities."""
-    if test.budget_class is not BudgetClass.GUARDRAIL or test.reference:
+def _with_alpha(test: Test, share: float, *, slices: bool) -> Test:
+    """The test with its share of alpha, parts of it for slices and a late onset. Windows hold no binned quantities."""
+    if test.budget_class is not BudgetClass.GUARDRAIL:
         return replace(test, alpha=share)
-    late = LATE_SHARE[test.source]
-    return replace(test, alpha=share * (1.0 - late), late_alpha=share * late)
+    for_slices = share * SLICE_SHARE if slices else 0.0
+    late = 0.0 if test.reference else (share - for_slices) * LATE_SHARE[test.source]
+    return replace(test, alpha=share - for_slices - late, late_alpha=late, slice_alpha=for_slices)
 
 
 def no_harm_alpha(test: Test, among: tuple[Test, ...], plan_alpha: float, weight_bps: int) -> float:

@@ -95,23 +95,26 @@ class Case:
             own = split_tally((spotless,), self.test, Purpose.NO_HARM)
         return self._downwards(own), -self._upward(self.test.limit_at(margin))
 
-    def bound(self) -> float | None:
-        """The confidence bound on the limit's side, in the report's unit: past the limit exactly when harm is shown."""
-        test = self.test
+    def bound(self, bar: float | None = None) -> float | None:
+        """The confidence bound on the limit's side, in the report's unit: past the limit exactly when harm is shown.
+
+        `bar` is the log e-value that shows it, where that is not the test's own.
+        """
+        test, bar = self.test, self.test.bar if bar is None else bar
         if test.kind is TestKind.RATIO:
-            return self._ratio_bound()
-        bound = lower_bound(self._upwards(self.harm), harm_prior(test), test.bar, self._upward(test.limit))
+            return self._ratio_bound(bar)
+        bound = lower_bound(self._upwards(self.harm), harm_prior(test), bar, self._upward(test.limit))
         return None if bound is None else self._upward(bound) * test.scale
 
-    def far_bound(self) -> float | None:
+    def far_bound(self, bar: float | None = None) -> float | None:
         """The bound on the other side, at the same level, for display. For a ratio, which has none: its estimate."""
-        test = self.test
+        test, bar = self.test, self.test.bar if bar is None else bar
         if test.kind is TestKind.RATIO:
             return self.estimate
-        bound = lower_bound(self._downwards(self.harm), harm_prior(test), test.bar, -self._upward(test.limit))
+        bound = lower_bound(self._downwards(self.harm), harm_prior(test), bar, -self._upward(test.limit))
         return None if bound is None else -self._upward(bound) * test.scale
 
-    def _ratio_bound(self) -> float | None:
+    def _ratio_bound(self, bar: float) -> float | None:
         """The largest refuted ratio. A test of another ratio has other values, and is monotone in it as well."""
         if not self.harm.n:
             return None
@@ -120,7 +123,7 @@ class Case:
             return log_evidence(split_tally(self.seen, self.test, Purpose.HARM, ratio), 0.0, SPLIT_HARM)
 
         top = max(self.test.limit, self.estimate or 0.0) + 1.0
-        return largest_refuted(log_e, self.test.bar, top / WEIGHT_SCALE, top, self.test.limit)
+        return largest_refuted(log_e, bar, top / WEIGHT_SCALE, top, self.test.limit)
 
     def _upward(self, value: float) -> float:
         return value if self.test.side is Side.UPPER else -value

@@ -28,11 +28,12 @@ def start(  # noqa: PLR0913 - a document has this many parts, and each is the ca
     reason: str,
     now: float,
     signal_versions: Mapping[str, int],
+    slices: tuple[str, ...] = (),
 ) -> Rollout:
     """A new rollout in its plan's first stage.
 
-    `revision` and `epoch` are the endpoint's next ones. That `candidate` is not `stable`, and that nothing else runs,
-    is for the caller to check.
+    `revision` and `epoch` are the endpoint's next ones. `slices` are those that no client can choose to be in. That
+    `candidate` is not `stable`, and that nothing else runs, is for the caller to check.
     """
     pending = Rollout(
         id=id,
@@ -53,6 +54,7 @@ def start(  # noqa: PLR0913 - a document has this many parts, and each is the ca
         started_at=now,
         stage_started_at=now,
         signal_versions=dict(signal_versions),
+        slices=slices if plan.slices_roll_back else (),
     )
     return phases.entered(pending, 0, actor=actor, reason=reason or f"started by {actor}", now=now)
 

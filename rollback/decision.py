@@ -39,6 +39,7 @@ from rollback.plan import BudgetClass, OnDeadline
 from rollback.readiness import Lack, lacks, unanswered
 from rollback.references import frozen
 from rollback.rollout import Holding, Rollout
+from rollback.some_slice import SOME
 from rollback.verdict import SignalReport, TestKind, Verdict
 from shadow.cells import EVERY
 
@@ -113,8 +114,9 @@ class _View:
 
     @cached_property
     def deciding(self) -> tuple[SignalReport, ...]:
-        """The rows of all requests together: slices do not decide."""
-        return tuple(row for row in self.reports if row.slice == EVERY)
+        """The rows of all requests together, and of slices that may roll back."""
+        slices = {EVERY, SOME, *self.rollout.slices}
+        return tuple(row for row in self.reports if row.slice in slices)
 
     @property
     def is_consented(self) -> bool:
@@ -136,6 +138,10 @@ class _View:
 
     def finding(self, row: SignalReport, relation: str) -> str:
         """A row's numbers."""
+        if row.slice == SOME:
+            same = (row.signal, row.source, row.test, row.side)
+            of_slices = (each for each in self.deciding if (each.signal, each.source, each.test, each.side) == same)
+            return sentences.spread(row, [each for each in of_slices if each.slice not in (EVERY, SOME)], relation)
         return sentences.finding(row, self.evidence.interval(row), relation)
 
     def transition(self, kind: DecisionKind, after: Rollout, trigger: str) -> Decision:
@@ -185,11 +191,14 @@ def _go_on(view: _View) -> Decision:
 
 
 def _harm(view: _View) -> Decision | None:
-    """The guardrail whose harm is shown most clearly; of those at 100 % the one furthest past its limit."""
+    """The guardrail whose harm is shown most clearly; of those at 100 % the one furthest past its limit.
+
+    Harm that is spread over slices is said only where none of them can be named.
+    """
     bad = [row for row in view.deciding if row.verdict is Verdict.HARM and row.budget_class is BudgetClass.GUARDRAIL]
     if not bad:
         return None
-    row = max(bad, key=_excess)
+    row = max([row for row in bad if row.slice != SOME] or bad, key=_excess)
     reason = view.finding(row, sentences.relation_of_harm(row))
     if view.evidence.is_after:
         reason += f"; after the promotion, so {view.rollout.stable} is stable again"
@@ -200,6 +209,8 @@ def _harm(view: _View) -> Decision | None:
 def _trigger(row: SignalReport) -> str:
     if row.late:
         return "late_onset"
+    if row.slice != EVERY:
+        return "slice"
     return "ceiling" if row.test is TestKind.CEILING else "guardrail"
 
 

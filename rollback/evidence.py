@@ -9,10 +9,11 @@ What is missing has three names. *Not applicable*: every one of enough votes had
 asked for). *Unmeasured*: the signal applies and could not be read, or not often enough to trust the rest. *Not
 enough*: too few votes. The last two hold.
 
-Slices are judged by the same tests and reported with class observe; nothing is decided on them here, and no bound is
-computed for them, which would cost more than everything else. With many slices one of them looks bad by chance, so a
-slice is called harmed only at E ≥ S/alpha, S being how many slices there may be: then the chance that *any* slice is
-wrongly named is at most alpha.
+Slices are judged by the same tests and reported with class observe, unless the rollout names them as deciding
+(`rollback.some_slice`): then they have a share of alpha, and one more row says whether some of them is harmed. With
+many slices one of them looks bad by chance, so a slice is called harmed only at E ≥ S/alpha, S being how many slices
+there may be: then the chance that *any* slice is wrongly named is at most alpha. A slice that is far from harm has no
+bound: that would cost more than everything else.
 
 Everything is sorted before it is summed, so that the same counters give the same verdict to the last bit, in whatever
 order a store returns them.
@@ -20,7 +21,7 @@ order a store returns them.
 Not here: what to do about it (`rollback.decision`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import log
@@ -34,6 +35,7 @@ from rollback.onset import bar as onset_bar
 from rollback.plan import BudgetClass, Stage
 from rollback.rollout import Phase, Rollout
 from rollback.sequential import still_needed
+from rollback.some_slice import SOME, log_some
 from rollback.verdict import SignalReport, Source, Verdict
 from routing.arms import Arm
 from shadow.cells import EVERY
@@ -49,6 +51,9 @@ LEAST_VOTES: Final = 30
 """Votes that must be in before silence means something: that a signal does not apply (even if `min_keys` is 0), or that
 it should have been measured and was not."""
 
+
+NEAR_HARM: Final = 0.5
+"""Half of the proof of harm is there: from here on a deciding slice has its bound computed."""
 
 _AFTER: Final = Stage(0)
 """What there is of a plan after a promotion: mirrors, and nobody exposed."""
@@ -78,7 +83,7 @@ class Evidence:
 
     @cached_property
     def slice_bar(self) -> float:
-        """What a slice's log e-value must reach beyond the test's own bar: the logarithm of how many there may be.
+        """What an observed slice's log e-value must reach beyond the test's: the logarithm of how many there may be.
 
         Every dimension may have `MAX_VALUES` values and `other`; several gateways may come to more between them.
         """
@@ -96,20 +101,67 @@ class Evidence:
 
         A test that this stage cannot feed has a row only where it has evidence from another stage.
         """
-        rows = []
+        rows = [*self._rows(), *self._some_rows()]
+        return tuple(rows)
+
+    def _rows(self) -> Iterator[SignalReport]:
         for slice_ in self.ledger.slices():
             for test in self.tests:
                 if slice_ != EVERY and not self.ledger.observes(test.cell_signal, slice_, test.source):
                     continue
                 case = case_of(self.rollout, self.ledger, test, slice_)
                 if case.harm.n or (slice_ == EVERY and test.occurs_at(self.stage.weight_bps)):
-                    rows.append(self._report(case, slice_))
-        return tuple(rows)
+                    yield self._report(case, slice_)
+
+    def _some_rows(self) -> Iterator[SignalReport]:
+        """For each test that may find harm in a slice, what its slices say together."""
+        for test in self.tests if self.rollout.slices else ():
+            places = [name for name in self.rollout.slices if self.ledger.observes(test.cell_signal, name, test.source)]
+            cases = [case_of(self.rollout, self.ledger, test, name) for name in places]
+            if test.slice_alpha and cases:
+                yield self._some_report(test, cases)
+
+    def _some_report(self, test: Test, cases: Sequence[Case]) -> SignalReport:
+        log_value = log_some([case.log_harm() for case in cases], len(self.rollout.slices))
+        burn = min(1.0, max(0.0, log_value / -log(test.slice_alpha)))
+        return SignalReport(
+            signal=test.signal,
+            slice=SOME,
+            source=test.source,
+            test=test.kind,
+            side=test.side,
+            budget_class=self._class(test),
+            estimate=None,
+            stable_rate=None,
+            candidate_rate=None,
+            bound=None,
+            limit=test.limit * test.scale,
+            burn=burn,
+            n=sum(case.n for case in cases),
+            stage_n=sum(case.own_n for case in cases),
+            not_applicable=sum(case.missing.not_applicable for case in cases),
+            unmeasured=sum(case.missing.unmeasured for case in cases),
+            harmless=False,
+            decides_widening=False,
+            optional=test.optional,
+            verdict=Verdict.HARM if log_value >= -log(test.slice_alpha) else Verdict.NOT_ENOUGH,
+        )
+
+    def _bar(self, test: Test, slice_: str) -> float:
+        """The log e-value that shows harm there."""
+        if slice_ == EVERY:
+            return test.bar
+        if test.slice_alpha and slice_ in self.rollout.slices:
+            return log(len(self.rollout.slices) / test.slice_alpha)
+        return test.bar + self.slice_bar
 
     def interval(self, report: SignalReport) -> tuple[float, float] | None:
-        """Both one-sided bounds at the test's own alpha, in the report's unit; None before the first vote."""
-        case = case_of(self.rollout, self.ledger, self._test(report), report.slice)
-        near, far = case.bound(), case.far_bound()
+        """Both one-sided bounds at the row's own level, in the report's unit; None before the first vote."""
+        if report.slice == SOME:
+            return None
+        test = self._test(report)
+        case, bar = case_of(self.rollout, self.ledger, test, report.slice), self._bar(test, report.slice)
+        near, far = case.bound(bar), case.far_bound(bar)
         return None if near is None or far is None else (min(near, far), max(near, far))
 
     def still_needed(self, report: SignalReport) -> int | None:
@@ -129,10 +181,10 @@ class Evidence:
 
     def _report(self, case: Case, slice_: str) -> SignalReport:
         test, arms = case.test, case.arms
-        everywhere = slice_ == EVERY
+        everywhere, bar = slice_ == EVERY, self._bar(case.test, slice_)
+        counts = everywhere or (bool(test.slice_alpha) and slice_ in self.rollout.slices)
         log_harm = case.log_harm()
         late = onset(self.ledger, test, endless=self.is_after) if everywhere and test.late_alpha else Onset()
-        bar = test.bar if everywhere else test.bar + self.slice_bar
         is_late = late.log_value >= onset_bar(test) and log_harm < bar
         is_harm = is_late or log_harm >= bar
         decides = everywhere and test.decides_widening and test.occurs_at(self.stage.weight_bps)
@@ -143,11 +195,11 @@ class Evidence:
             source=test.source,
             test=test.kind,
             side=test.side,
-            budget_class=self._class(test) if everywhere else BudgetClass.OBSERVE,
+            budget_class=self._class(test) if counts else BudgetClass.OBSERVE,
             estimate=case.estimate,
             stable_rate=arms.stable if arms else None,
             candidate_rate=arms.candidate if arms else None,
-            bound=case.bound() if everywhere else None,
+            bound=case.bound(bar) if everywhere or (counts and log_harm >= NEAR_HARM * bar) else None,
             limit=test.limit * test.scale,
             burn=min(1.0, max(0.0, log_harm / bar, late.log_value / onset_bar(test))),
             n=case.n,

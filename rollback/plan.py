@@ -84,6 +84,7 @@ class Plan:
 
     `widen_during` are the hours in which it may widen by itself; none: always. `keep_stable_seconds` is how long the
     old stable is mirrored to after a promotion, so that a late regression still rolls back; 0: not at all.
+    `slices_roll_back`: harm in one slice is harm, if no client can choose to be in it.
     `exclude` are attributes of callers (`tenant:bank`) who have no part in the rollout until it is promoted.
     """
 
@@ -96,6 +97,7 @@ class Plan:
     widen_during: tuple[Hours, ...] = ()
     exclude: tuple[str, ...] = ()
     keep_stable_seconds: float = 0.0
+    slices_roll_back: bool = False
 
     def __post_init__(self) -> None:
         weights = [stage.weight_bps for stage in self.stages]

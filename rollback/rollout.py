@@ -56,6 +56,7 @@ class Rollout:
     `approved_by` is the operator who has approved of leaving this stage; empty: nobody has.
     `kept_until` is until when the old stable is kept after the promotion (None: it is not); the mirrors to it are an
     epoch of their own, after the rollout's.
+    `slices` are those that harm may be shown in by themselves, named before anything was seen (none: no slice decides).
     `references` are stable's frozen quantiles as bin indices, such as {"ttft.p95": 112}. `peak_burn` is per signal, for
     display. `signal_versions` pins what the counters mean.
     """
@@ -83,6 +84,7 @@ class Rollout:
     held_seconds: float = 0.0
     approved_by: str = ""
     kept_until: float | None = None
+    slices: tuple[str, ...] = ()
     references: dict[str, int] = field(default_factory=dict)
     peak_burn: dict[str, float] = field(default_factory=dict)
     signal_versions: dict[str, int] = field(default_factory=dict)

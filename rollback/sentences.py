@@ -9,6 +9,7 @@ from math import exp
 
 from rollback.plan import Stage
 from rollback.verdict import Side, SignalReport, Source, TestKind
+from shadow.cells import EVERY
 
 
 def finding(report: SignalReport, interval: tuple[float, float] | None, relation: str) -> str:
@@ -21,6 +22,13 @@ def finding(report: SignalReport, interval: tuple[float, float] | None, relation
     return (
         f"{title(report)} {estimate} {unit(report)}{between} {relation} {limit(report)}, n = {report.n:,}, burn {burn}"
     )
+
+
+def spread(report: SignalReport, slices: Sequence[SignalReport], relation: str) -> str:
+    """Harm in slices of which none can be named: `refusal in some slice over the limit of 2.0 pp, most of it in …`."""
+    ranked = sorted(slices, key=lambda row: -row.burn)
+    most = several([f"{row.slice} ({amount(row, row.estimate or 0.0)}, n = {row.n:,})" for row in ranked])
+    return f"{_test_title(report)} in some slice {relation} {limit(report)}, most of it in {most}; none by itself"
 
 
 def _late(report: SignalReport, relation: str) -> str:
@@ -39,7 +47,12 @@ def relation_of_harm(report: SignalReport) -> str:
 
 
 def title(report: SignalReport) -> str:
-    """The signal's name, with what is special about the test."""
+    """The signal's name, with what is special about the test, and the slice."""
+    where = "" if report.slice == EVERY else f" in {report.slice}"
+    return _test_title(report) + where
+
+
+def _test_title(report: SignalReport) -> str:
     match report.test, report.source:
         case TestKind.TAIL, Source.PAIRED:
             return f"{report.signal} tail"

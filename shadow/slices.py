@@ -1,8 +1,8 @@
 """The names of the slices that an exchange belongs to, bounded in number.
 
 Two dimensions are read off the request itself: what kind of task it is, and in which language. They are as much the
-client's choice as its headers are. Like every slice they are reported only: nothing is decided on a slice, so nobody
-can cause a rollback, or bar one, by what they write.
+client's choice as its headers are. Such slices are reported only, so that nobody can cause a rollback, or bar one, by
+what they write; those by attributes of the caller's key may decide, where a plan says so (`rollback.some_slice`).
 
 Clients choose slice values, so a dimension holds at most `MAX_VALUES` of them; later ones are counted as `other`. Which
 come first is remembered per worker: after a restart, or on another gateway, it may be others, so a dimension may show
@@ -29,6 +29,11 @@ MAX_VALUE_CHARACTERS: Final = 64
 """A longer value is a value that nobody will read in a report."""
 
 
+def name_of(dimension: str, value: str) -> str:
+    """`dimension=value`, both percent-encoded."""
+    return f"{quote(dimension, safe='')}={quote(value, safe='')}"
+
+
 class SliceNames:
     """Names slices, and remembers which values a dimension has had."""
 
@@ -40,7 +45,7 @@ class SliceNames:
     def of(self, exchange: Exchange) -> tuple[str, ...]:
         """`*` first, then `dimension=value` with both percent-encoded."""
         named = (
-            f"{quote(dimension, safe='')}={quote(self._bounded(exchange.endpoint, dimension, value), safe='')}"
+            name_of(dimension, self._bounded(exchange.endpoint, dimension, value))
             for dimension, value in exchange.slices
         )
         return (EVERY, *named)

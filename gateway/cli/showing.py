@@ -135,22 +135,27 @@ def requests(rollout: Rollout) -> str:
 
 
 def foremost(rows: Iterable[Signal]) -> Iterator[Signal]:
-    """Of each signal and source, over all traffic, the test that is nearest to harm.
+    """Of each signal, slice and source the test that is nearest to harm.
 
     Of those that are only observed just the ones that moved: there are many, and nothing follows from them.
     """
-    chosen: dict[tuple[str, str], Signal] = {}
+    chosen: dict[tuple[str, str, str], Signal] = {}
     for row in rows:
-        place = (row.signal, row.source)
+        place = (row.signal, row.slice, row.source)
         if is_shown(row) and (place not in chosen or row.burn > chosen[place].burn):
             chosen[place] = row
     return iter(chosen.values())
 
 
 def is_shown(row: Signal) -> bool:
-    """Whether a row belongs in a short table: over all traffic, and able to decide something, or warm, or failing."""
+    """Whether a row belongs in a short table: over all traffic, and able to decide something, or warm, or failing.
+
+    Of slices those that may decide, and are warm.
+    """
     noteworthy = row.burn >= WARM or row.verdict == "unmeasured"
-    return row.slice == "*" and (row.budget_class != "observe" or noteworthy)
+    if row.slice != "*":
+        return row.burn >= WARM and row.budget_class != "observe"
+    return row.budget_class != "observe" or noteworthy
 
 
 def signals(rows: Iterable[Signal]) -> Table:

@@ -52,6 +52,14 @@ def cautions(config: Config) -> Iterator[Finding]:
         if agreement and not endpoint.shadow.noise_floor:
             path: Path = ("endpoints", name, "shadow", "noise_floor")
             yield path, "agreement cannot be judged without a noise floor, and holds", "set 2%, or agreement: off"
+        known = endpoint.plan in config.plan_names()
+        if known and config.plan_for(name).slices_roll_back and not config.deciding_slices(name):
+            path = ("endpoints", name, "slices")
+            yield (
+                path,
+                "no slice can roll back: clients can choose all of them",
+                "add key.tenant, and keys with a tenant",
+            )
         if any(source.kind is KeyKind.CALLER for source in (*endpoint.slices, *endpoint.sticky_by)) and not config.keys:
             yield ("endpoints", name), "key.… is empty without keys", "add keys, or use a header"
 

@@ -38,6 +38,7 @@ from rollback.plan import Plan
 from routing.address import RedisAddress, parse
 from shadow.redaction import EVERYTHING, Redact
 from shadow.review import Review
+from shadow.slices import MAX_VALUES, OTHER, name_of
 
 DEFAULT_PLAN: Final = "default"
 MIB: Final = 1 << 20
@@ -307,6 +308,19 @@ class Config(Section):
         if chosen not in self.plan_names():
             raise InvalidPlan(f"there is no plan {chosen!r}; the configuration has {', '.join(self.plan_names())}")
         return self.plans.get(chosen, PlanSpec()).resolve(chosen)
+
+    def deciding_slices(self, endpoint: str) -> tuple[str, ...]:
+        """The endpoint's slices by attributes of the caller's key, which no client can choose: `key.tenant=shop`."""
+        callers = [key for key in self.keys if key.role in (Role.APP, Role.ADMIN)]
+        able = [key for key in callers if key.endpoints is None or endpoint in key.endpoints]
+        found: list[str] = []
+        for source in self.endpoints[endpoint].slices:
+            if source.kind is KeyKind.CALLER:
+                values = {key.tenant if source.name == "tenant" else key.name for key in able} - {None}
+                ordered = sorted(value for value in values if value)
+                shown = [*ordered, OTHER] if len(ordered) > MAX_VALUES else ordered
+                found += [name_of(str(source), value) for value in shown]
+        return tuple(found)
 
     def worker_count(self) -> int:
         """How many data workers to run: as configured, or one per core that this process may use."""

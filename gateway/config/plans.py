@@ -207,6 +207,9 @@ class PlanSpec(Section):
         validation_alias="keep_stable",
         description="how long after a promotion the old stable is mirrored to, so that late harm rolls back; 0: not",
     )
+    slices_roll_back: bool = Field(
+        default=False, description="harm in one slice by key.tenant or key.name rolls back, for a quarter of alpha"
+    )
     widen_during: Annotated[
         tuple[HoursSpec, ...],
         BeforeValidator(several, json_schema_input_type=HoursSpec | tuple[HoursSpec, ...]),
@@ -225,6 +228,7 @@ class PlanSpec(Section):
             budgets=tuple(spec.resolve(signal) for signal, spec in budgets.items() if spec is not None),
             widen_during=tuple(spec.resolve() for spec in self.widen_during),
             keep_stable_seconds=self.keep_stable_seconds,
+            slices_roll_back=self.slices_roll_back,
         )
 
     def _stages(self) -> Iterator[Stage]:

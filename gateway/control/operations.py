@@ -187,6 +187,7 @@ class Operations:
             reason=wish.reason,
             now=loaded.now,
             signal_versions=dict(self._signal_versions),
+            slices=self._config.deciding_slices(endpoint),
         )
 
     def _notes(self, rollout: Rollout) -> tuple[str, ...]:

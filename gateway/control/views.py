@@ -108,6 +108,7 @@ def rollout_view(
         "stage_started_at": rollout.stage_started_at,
         "ended_at": rollout.ended_at,
         "kept_until": rollout.kept_until,
+        "deciding_slices": list(rollout.slices),
         "peak_burn": rollout.peak_burn,
         "requests": {name: counts.get(name, 0) for name in REQUESTS},
         "signals": [signal_view(report) for report in reports],

@@ -130,6 +130,11 @@ def test_a_free_port_may_be_asked_for_on_both_planes() -> None:
     [
         (SMALL.replace("stable: a}", "stable: a, shadow: {noise_floor: 0}}"), "cannot be judged without a noise floor"),
         (SMALL.replace("stable: a}", "stable: a, slices: [key.tenant]}"), "key.… is empty without keys"),
+        (
+            SMALL.replace("stable: a}", "stable: a, slices: ['header:x-route']}")
+            + "plans: {default: {slices_roll_back: true}}\n",
+            "no slice can roll back: clients can choose all of them",
+        ),
         (f"{SMALL}keys: [{{name: x, role: app, hash: …}}]", "no key may start a rollout"),
         (f"{SMALL}{ADMIN_KEY}", "this key opens nothing"),
     ],

@@ -111,3 +111,23 @@ def test_hours_that_mean_nothing_are_refused(written: str, said: str) -> None:
     """With what to write instead."""
     (problem,) = examine(f"{SMALL}plans: {{p: {{widen_during: {written}}}}}\n", "f.yaml", {}).problems
     assert said in str(problem)
+
+
+def test_slices_that_may_roll_back_are_those_of_callers_who_reach_the_endpoint() -> None:
+    """By what their key says, never by what they write; operators' keys ask no model."""
+    keys = ", ".join(
+        f"{{name: {name}, role: {role}, tenant: {tenant}, hash: 'hmac-sha256:{number:064d}'{more}}}"
+        for number, (name, role, tenant, more) in enumerate(
+            [
+                ("a", "app", "shop", ""),
+                ("b", "app", "b.ank", ", endpoints: [chat]"),
+                ("c", "app", "press", ", endpoints: [mail]"),
+                ("d", "deployer", "ops", ""),
+            ]
+        )
+    )
+    text = SMALL.replace("stable: a}}", "stable: a, slices: [key.tenant, 'header:x-route', task]}, mail: {stable: a}}")
+    config = load_text(f"{text}keys: [{keys}]\n", env={})
+    assert config.deciding_slices("chat") == ("key.tenant=b.ank", "key.tenant=shop")
+    assert config.deciding_slices("mail") == ()
+    assert not config.plan_for("chat").slices_roll_back

@@ -29,7 +29,7 @@ models:
   broken: {{base_url: http://127.0.0.1:{port}/v1, model: broken}}
   away: {{base_url: http://127.0.0.1:1/v1, model: away}}
 endpoints:
-  chat: {{stable: old}}
+  chat: {{stable: old, slices: [key.name]}}
   mail: {{stable: old}}
 plans:
   default:
