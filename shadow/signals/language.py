@@ -11,7 +11,7 @@ from shadow.languages import language_of
 from shadow.reading import Measured, NotApplicable, Reading
 from shadow.signals.spoken import spoken
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 def read(ask: Ask, answer: Answer) -> Reading:
