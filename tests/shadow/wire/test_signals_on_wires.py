@@ -48,7 +48,7 @@ def events(api: Api, spoken: Spoken, *, stream: bool) -> set[str]:
         (Spoken("It is Velm, becau", truncated=True, tokens=100), {"truncated", "near_limit"}),
         (Spoken("It is Velm. " * 60, tokens=99), {"repetition", "near_limit"}),
         (Spoken("Das ist die Stadt Velm, und sie ist nicht groß."), {"language"}),
-        (Spoken("I'm sorry, but I can't help with that."), {"refusal"}),
+        (Spoken("I'm sorry, but I can't help with that."), {"refusal", "unwilling"}),
         (
             Spoken(SHOWY),
             {"as_an_ai", "hedging", "urls", "citations", "lists", "tables", "code_fence", "leaked"},
@@ -64,7 +64,7 @@ def test_text_reads_the_same_on_every_wire(api: Api, stream: bool, spoken: Spoke
 @pytest.mark.parametrize(
     ("spoken", "expected"),
     [
-        (Spoken("I will not do that.", refused=True), {"refusal"}),
+        (Spoken("I will not do that.", refused=True), {"refusal", "unwilling"}),
         (Spoken(call=("find", '{"q": "salt"}'), tools=True), {"tool_call"}),
         (Spoken(call=("find", '{"q": 5}'), tools=True), {"tool_call", "tool_arguments", "schema"}),
         (Spoken(call=("fetch", "{}"), tools=True), {"tool_call", "unknown_tool", "schema"}),
