@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
-from loadtest import contest, figures, judge_speed, late_onset, scenes, statistics_page, statistics_picture
+from loadtest import combining, contest, figures, judge_speed, late_onset, scenes, statistics_page, statistics_picture
 from loadtest.statistics_page import Results
 
 SEED: Final = 20_261_121
@@ -24,6 +24,7 @@ class Size:
     """How many runs go into each kind of figure."""
 
     alarms: int
+    passes: int
     power: int
     contest: int
     documented: int
@@ -31,8 +32,10 @@ class Size:
     repetitions: int
 
 
-FULL: Final = Size(alarms=10_000, power=4_000, contest=2_000, documented=10_000, calibration=4_000, repetitions=11)
-QUICK: Final = Size(alarms=500, power=150, contest=100, documented=400, calibration=400, repetitions=3)
+FULL: Final = Size(
+    alarms=10_000, passes=40_000, power=4_000, contest=2_000, documented=10_000, calibration=4_000, repetitions=11
+)
+QUICK: Final = Size(alarms=500, passes=500, power=150, contest=100, documented=400, calibration=400, repetitions=3)
 
 
 def run(size: Size) -> Results:
@@ -46,13 +49,15 @@ def run(size: Size) -> Results:
     once, each = figures.session_shares(size.alarms, SEED)
     searched = late_onset.shares(size.alarms, SEED)
     done("false rollbacks")
-    passes = figures.shares(scenes.at_the_margin(), size.alarms, SEED, is_harm=False)
+    passes = figures.shares(scenes.at_the_margin(), size.passes, SEED, is_harm=False)
     done("false passes")
     paired, split = figures.speeds_paired(size.power, SEED), figures.speeds_split(size.power, SEED)
     harmless = figures.speeds_harmless(size.power, SEED)
     done("votes until a verdict")
     late = late_onset.measure(size.power, SEED)
     done("late onset")
+    combined = combining.measure(size.power // 4, SEED)
+    done("pairs and users together")
     documented = contest.as_they_come(size.documented, SEED)
     exposures = contest.exposures(size.contest, size.calibration, SEED)
     done("the others")
@@ -66,11 +71,13 @@ def run(size: Size) -> Results:
         split=split,
         harmless=harmless,
         late=late,
+        combined=combined,
         documented=documented,
         exposures=exposures,
         timings=timings,
         seconds=monotonic() - began,
         runs=size.alarms,
+        passes_runs=size.passes,
         power_runs=size.power,
         contest_runs=size.contest,
         documented_runs=size.documented,

@@ -6,10 +6,11 @@ from math import log
 import numpy as np
 import pytest
 
-from loadtest import contest, figures, others, scenes, statistics_page
+from loadtest import combining, contest, figures, others, scenes, statistics_page
 from loadtest.evidence import QUICK, run
 from loadtest.statistics_page import Results
 from loadtest.streams import claim, crossings, highest
+from loadtest.tilted import NoMartingaleError, at_most
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,30 @@ def test_a_harmless_run_is_found_at_the_very_vote() -> None:
     (vote,) = crossings(over, log(20), 1, 1)
     reached = over.log_e(np.array([[0.0, 0.0, vote - 1], [0.0, 0.0, vote]]))
     assert reached[0] < log(20) <= reached[1]
+
+
+def test_the_bound_of_a_false_pass_is_just_above_what_simulation_sees() -> None:
+    """Pairs at the margin, 2,000 votes: within the error of 20,000 runs, and below alpha."""
+    n = 2000
+    scene = scenes.paired("margin", scenes.steady(n, 0.03), scenes.steady(n, 0.01))
+    over = claim(scene, is_harm=False)
+    seen = figures.Share("margin", 0.05, int((highest(over, 20_000, 3) >= log(20)).sum()), 20_000)
+    assert seen.limits[0] <= at_most(over, 0.05, 4000, 3) <= 0.05
+
+
+def test_a_factor_that_is_no_martingale_is_refused() -> None:
+    """Votes that drift less than the margin let every bet on no harm grow: nothing is bounded then."""
+    scene = scenes.paired("harmless", scenes.steady(100, 0.01), scenes.steady(100, 0.01))
+    with pytest.raises(NoMartingaleError, match=r"has mean 1\.0"):
+        at_most(claim(scene, is_harm=False), 0.05, 100, 1)
+
+
+@pytest.mark.parametrize("way", combining.WAYS)
+def test_no_way_of_combining_both_sources_is_wrong_more_often_than_it_may(way: str) -> None:
+    """Drift at the limit in pairs and among users, 40,000 requests, alpha 1 %."""
+    random = np.random.default_rng(11)
+    shown = combining._requests(0.2, 0.1, scenes.LIMIT, 400, random)[way] < combining._MOST
+    assert figures.Share(way, combining.ALPHA, int(shown.sum()), 400).kept != "NO"
 
 
 def test_failed_checks_are_counted_in_total() -> None:
