@@ -1,5 +1,6 @@
 """`driftgate replay FILE`: judges an exported decision again, or a file of recorded pairs. No gateway is needed."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -9,6 +10,7 @@ import typer
 from gateway.cli import printing, showing, wire
 from gateway.cli.errors import CommandFailed, ExitCode, ReplayCode
 from gateway.cli.options import Json
+from gateway.config.errors import ConfigError
 from gateway.config.load import examine_file
 from gateway.config.plans import PlanSpec
 
@@ -25,6 +27,13 @@ def replay(
         Path | None, typer.Option("--config", "-c", help="Take the plan from this configuration.")
     ] = None,
     plan: Annotated[str | None, typer.Option("--plan", help="The plan's name; default: `default`.")] = None,
+    budgets: Annotated[
+        Path | None, typer.Option("--budgets", help="A YAML file with a plan's options, in place of --config.")
+    ] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option("--budget", help="One budget, such as 'refusal: {max_increase: 1pp}'; may be repeated."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Judge recorded pairs (0 harmless, 1 harm, 2 not enough, 3 unreadable), or check an exported decision."""
@@ -36,7 +45,10 @@ def replay(
     except OSError as error:
         _unreadable(f"{path} cannot be read: {error.strerror}")
     try:
-        code = _decision(data, as_json=as_json) if again.is_exported(data) else _pairs(data, config, plan, as_json)
+        if again.is_exported(data):
+            code = _decision(data, as_json=as_json)
+        else:
+            code = _pairs(data, _plan(Judging(config, plan, budgets, tuple(budget or ()))), as_json)
     except Unreadable as error:
         _unreadable(f"{path}: {error}")
     except InvalidPlan as error:
@@ -49,10 +61,20 @@ def _unreadable(message: str) -> NoReturn:
     raise CommandFailed(message, "the reference is docs/guides/gate-in-ci.md", ReplayCode.UNREADABLE)
 
 
-def _pairs(data: bytes, config: Path | None, name: str | None, as_json: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """Where the plan comes from: a configuration, by name, or a file of its own; and the budgets given beside it."""
+
+    config: Path | None
+    name: str | None
+    file: Path | None
+    budgets: tuple[str, ...]
+
+
+def _pairs(data: bytes, plan: "Plan", as_json: bool) -> int:
     from rollback import recorded  # noqa: PLC0415  # see above
 
-    found = recorded.judged(_plan(config, name), recorded.read(data.splitlines()))
+    found = recorded.judged(plan, recorded.read(data.splitlines()))
     code = {
         recorded.Outcomes.HARMLESS: ReplayCode.HARMLESS,
         recorded.Outcomes.HARM: ReplayCode.HARM,
@@ -90,7 +112,24 @@ def _rows(reports: "tuple[SignalReport, ...]") -> list[wire.Signal]:
     return [msgspec.convert(signal_view(report), wire.Signal) for report in reports if report.slice == "*"]
 
 
-def _plan(config: Path | None, name: str | None) -> "Plan":
+def _plan(wanted: Judging) -> "Plan":
+    from gateway.config.inline import plan_in, with_budgets  # noqa: PLC0415  # see above
+
+    if wanted.file is not None and (wanted.config is not None or wanted.name is not None):
+        raise CommandFailed("--budgets is a plan of its own", "leave out --config and --plan", ExitCode.USAGE)
+    try:
+        if wanted.file is None:
+            plan = _configured(wanted.config, wanted.name)
+        else:
+            plan = plan_in(wanted.file.read_text(encoding="utf-8"), str(wanted.file))
+        return with_budgets(plan, wanted.budgets)
+    except OSError as error:
+        _unreadable(f"{wanted.file} cannot be read: {error.strerror}")
+    except ConfigError as error:
+        raise CommandFailed(str(error), "the options are those of a plan", ReplayCode.UNREADABLE) from error
+
+
+def _configured(config: Path | None, name: str | None) -> "Plan":
     if config is None:
         if name not in (None, "default"):
             raise CommandFailed(f"--plan {name} needs --config", "say which file has it", ExitCode.USAGE)

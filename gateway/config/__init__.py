@@ -9,6 +9,7 @@ P  `model`       the configuration as values
 P  `plans`       plans as written, their defaults, and how they become `rollback.plan.Plan`
 P  `fields`      the types of single options
 P  `hours`       hours of the week as written
+P  `inline`      a plan, or budgets, apart from a configuration
 P  `addresses`   listeners, model servers, Redis, webhooks
 P  `units`       `20%`, `2pp`, `3x`, `5m`, `200k`, `10MiB`, `+1pp..+6pp`
 P  `starter`     the commented file that `driftgate init` writes

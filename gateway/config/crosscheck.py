@@ -29,9 +29,7 @@ def findings(config: Config) -> Iterator[Finding]:
     yield from _models(config)
     yield from _endpoints(config)
     for name, plan in config.plans.items():
-        yield from _stages(name, plan)
-        for signal, budget in plan.budgets.items():
-            yield from _budget(("plans", name, "budgets", signal), signal, budget)
+        yield from plan_findings(("plans", name), plan)
     yield from _keys(config)
     yield from _audience(config)
     yield from _data_classes(config)
@@ -124,18 +122,25 @@ def _endpoints(config: Config) -> Iterator[Finding]:
             yield ("passthrough", path), f"there is no endpoint {endpoint_name!r}", fix
 
 
-def _stages(name: str, plan: PlanSpec) -> Iterator[Finding]:
+def plan_findings(place: Path, plan: PlanSpec) -> Iterator[Finding]:
+    """Everything that cannot work within one plan, which stands at `place`."""
+    yield from _stages(place, plan)
+    for signal, budget in plan.budgets.items():
+        yield from _budget((*place, "budgets", signal), signal, budget)
+
+
+def _stages(place: Path, plan: PlanSpec) -> Iterator[Finding]:
     included: set[str] = set()
     for index, (stage, after) in enumerate(pairwise(plan.stages)):
         included |= set(stage.include)
         grows = after.weight_bps == stage.weight_bps and not set(after.include) <= included
         if after.weight_bps <= stage.weight_bps and not grows:
-            path: Path = ("plans", name, "stages", index + 1, "weight")
+            path: Path = (*place, "stages", index + 1, "weight")
             fix = f"use more than {stage.weight_bps / 100:g}%, or include somebody more"
             yield path, "weights must rise from stage to stage", fix
     for index, stage in enumerate(plan.stages):
         if stage.deadline_seconds is not None and stage.deadline_seconds <= stage.bake_seconds:
-            deadline: Path = ("plans", name, "stages", index, "deadline")
+            deadline: Path = (*place, "stages", index, "deadline")
             yield deadline, "the deadline passes before the bake does", "make it longer than bake"
 
 

@@ -69,6 +69,40 @@ def test_the_plan_comes_from_a_configuration(run: Run, tmp_path: Path) -> None:
     assert (unknown.code, "there is no plan 'no'" in unknown.err) == (3, True)
 
 
+def test_budgets_may_be_given_without_a_configuration(run: Run, tmp_path: Path) -> None:
+    """One by one on the command line, or as a plan's options in a file; `off` takes one away."""
+    path = pairs(tmp_path / "pairs.jsonl", 60, 400)
+    lenient = ("--budget", "refusal: {max_increase: 30pp}", "--budget", "{length: off, schema: off}")
+    assert run("replay", path).code == 1
+    assert run("replay", path, *lenient).code == 0
+    (tmp_path / "budgets.yaml").write_text("alpha: 1%\nbudgets:\n  refusal: {max_increase: 30pp}\n  length: off\n")
+    shown = run("replay", path, "--budgets", "budgets.yaml", "--json").json
+    assert shown["outcome"] == "harmless"
+    assert "length" not in {row["signal"] for row in shown["signals"]}
+    assert run("replay", path, "--budgets", "budgets.yaml", "--budget", "refusal: {max_increase: 2pp}").code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("--budget", "refusal: {max_increase: 2}"), 3, "--budget:1:25: refusal.max_increase: 2 has no unit"),
+        (("--budget", "zork: {max_increase: 2pp}"), 3, "there is no signal 'zork'"),
+        (("--budget", "refusal: {within: 5%}"), 3, "refusal is not judged by within"),
+        (("--budget", "2pp"), 3, "not made of options"),
+        (("--budgets", "bad.yaml"), 3, "bad.yaml:1:1: stage: unknown key: did you mean stages?"),
+        (("--budgets", "gone.yaml"), 3, "gone.yaml cannot be read"),
+        (("--budgets", "bad.yaml", "--plan", "p"), 2, "--budgets is a plan of its own"),
+    ],
+)
+def test_budgets_that_cannot_be_read_are_no_verdict(
+    run: Run, tmp_path: Path, arguments: tuple[str, ...], code: int, says: str
+) -> None:
+    """Code 3, with the place and what to write, as in a configuration."""
+    (tmp_path / "bad.yaml").write_text("stage: 1\n")
+    ran = run("replay", pairs(tmp_path / "pairs.jsonl", 0, 10), *arguments)
+    assert (ran.code, says in ran.err) == (code, True), ran.err
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [('{"prompt": "a"}', "line 1: `stable` is missing"), ("", "no pairs"), ("\n{", "line 2: not a JSON")],
