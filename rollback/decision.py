@@ -53,6 +53,8 @@ PROVEN: Final = frozenset({Holding.FROZEN, Holding.APPROVAL, Holding.OUTSIDE_HOU
 ACTOR: Final = "driftgate"
 """Who decides here."""
 
+_ONLY_WARN: Final = "clients give no key, so their requests depend on each other and pairs of them only hold"
+
 
 class DecisionKind(StrEnum):
     """What to do."""
@@ -277,7 +279,8 @@ def _close_to_harm(view: _View) -> Iterator[Lack]:
             yield Lack(Holding.BURN, f"{view.finding(row, 'against')}; goes on when burn is below 50 %")
         elif row.budget_class is BudgetClass.SIGNAL and row.verdict is Verdict.HARM:
             sentence = view.finding(row, sentences.relation_of_harm(row))
-            yield Lack(Holding.SIGNAL_HARM, f"{sentence}; it only holds, and goes on when this clears")
+            why = _ONLY_WARN if view.evidence.only_warns(row) else "it only holds"
+            yield Lack(Holding.SIGNAL_HARM, f"{sentence}; {why}, and goes on when this clears")
 
 
 def _timeout(view: _View) -> Decision | None:

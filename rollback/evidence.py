@@ -96,6 +96,12 @@ class Evidence:
         """Whether too many pairs come from clients without a key."""
         return self.ledger.keyless_share() > KEYLESS_LIMIT
 
+    def only_warns(self, report: SignalReport) -> bool:
+        """Whether the row is of a guardrail, and would roll back if clients gave a key."""
+        return self._test(report).budget_class is BudgetClass.GUARDRAIL and self._class(self._test(report)) is (
+            BudgetClass.SIGNAL
+        )
+
     def reports(self) -> tuple[SignalReport, ...]:
         """The table that decisions are made on: one row per test and slice.
 

@@ -12,19 +12,20 @@ given or was seen for long enough.
 Not modelled: keys that run out, a candidate that fails to answer, and fewer mirrors because an upstream is busy.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, log
 from typing import Final
 
 import numpy as np
 
 from rollback import sentences
-from rollback.budget import LENGTH_CLIP, expand
+from rollback.budget import LENGTH_CLIP, Test, expand
 from rollback.errors import InvalidPlan
 from rollback.forecast_runs import Leaving, advance, floor_of, generator, leaving, starting
 from rollback.forecast_streams import StageSetting
 from rollback.plan import Budget, BudgetClass, Plan
 from rollback.profiles import Profile, Traffic
+from rollback.verdict import Source
 from routing.bucketing import WEIGHT_SCALE
 
 DRIFTS: Final = (0.5, 1.0, 2.0, 5.0)
@@ -100,7 +101,7 @@ class Forecast:
 
 def forecast(plan: Plan, traffic: Traffic, profile: Profile, *, drifts: tuple[float, ...] = DRIFTS) -> Forecast:
     """The forecast of a plan. Without `drifts` only the harmless candidate's part, which is ten times quicker."""
-    tests = expand(plan, 1)
+    tests = tuple(_warning(test) if traffic.keyless else test for test in expand(plan, 1))
     settings = [StageSetting(plan, tests, index, traffic, profile) for index in range(len(plan.stages))]
     random = generator()
     left = [leaving(setting, random) for setting in settings]
@@ -121,6 +122,12 @@ def forecast(plan: Plan, traffic: Traffic, profile: Profile, *, drifts: tuple[fl
         drifts=caught,
         why_not=_why_not(plan, traffic, stages),
     )
+
+
+def _warning(test: Test) -> Test:
+    """The test where clients give no key: harm in pairs holds, and does not roll back."""
+    paired = test.source is Source.PAIRED and test.budget_class is BudgetClass.GUARDRAIL
+    return replace(test, budget_class=BudgetClass.SIGNAL) if paired else test
 
 
 def ensure_it_can_be_measured(plan: Plan, traffic: Traffic, profile: Profile) -> None:

@@ -14,6 +14,7 @@ from math import sqrt
 from types import MappingProxyType
 from typing import Final
 
+from rollback.evidence import KEYLESS_LIMIT
 from rollback.ledger import Ledger, read
 from routing.arms import Arm
 from routing.bucketing import WEIGHT_SCALE
@@ -72,7 +73,8 @@ class Traffic:
 
     `seconds` is over how long the rate was seen (0: it was given, not seen). `new_keys` is the share of requests that
     bring a key which has not voted yet; `new_keys_measured` says whether it was counted or supposed. `sample` and
-    `noise_floor` are the shares of requests that are mirrored, and sent to stable twice.
+    `noise_floor` are the shares of requests that are mirrored, and sent to stable twice. `keyless`: clients give no key
+    to vote by, so that pairs only warn.
     """
 
     requests_per_second: float | None
@@ -81,6 +83,7 @@ class Traffic:
     new_keys_measured: bool = False
     sample: float = 0.2
     noise_floor: float = 0.02
+    keyless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +106,22 @@ def profile_of(cells: Mapping[str, int]) -> Profile:
 
 
 def new_keys_of(cells: Mapping[str, int], counts: Mapping[str, int]) -> float | None:
-    """The share of an earlier rollout's exposed requests that voted; None where it has too few.
+    """The share of an earlier rollout's requests that voted; None where it has too few.
 
-    A key votes once with its first request, so votes over requests is the share of new keys. Requests at weight 0 are
-    known by no counter of their own; they are left in, which makes the share smaller, and a forecast longer.
+    A key votes once with its first request, so votes over requests is the share of new keys. It votes anew when users
+    are first exposed: at weight 0 its first answer is read for stable's own quantities, which every such vote has one
+    observation of.
     """
     ledger = read(cells)
     votes = sum(count for (_, source, _), count in ledger.votes.items() if source == "split")
+    votes += sum(count for cell, count in ledger.split.get(("ttft", EVERY), ()) if not cell.weight_bps)
     requests = sum(counts.get(f"assigned.{arm.value}", 0) for arm in Arm)
     return min(1.0, votes / requests) if votes >= LEAST_COUNTS and requests else None
+
+
+def is_keyless(cells: Mapping[str, int]) -> bool:
+    """Whether too many of an earlier rollout's pairs came from clients without a key."""
+    return read(cells).keyless_share() > KEYLESS_LIMIT
 
 
 def _measured(ledger: Ledger, name: str) -> SignalProfile | None:

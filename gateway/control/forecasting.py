@@ -27,7 +27,7 @@ from rollback.forecast import (
     forecast,
 )
 from rollback.plan import Plan
-from rollback.profiles import Profile, Traffic, new_keys_of, profile_of
+from rollback.profiles import Profile, Traffic, is_keyless, new_keys_of, profile_of
 from rollback.rollout import Rollout
 from rollback.store import Loaded
 from routing.errors import MalformedState, StoreUnavailable
@@ -102,6 +102,7 @@ class Forecasting:
             cells, counts = await self._store.evidence(own) if own is not None else ({}, {})
         except (StoreUnavailable, MalformedState):
             return traffic, profile_of({})
+        traffic = replace(traffic, keyless=is_keyless(cells))
         new_keys = new_keys_of(cells, counts)
         if new_keys is not None and not traffic.new_keys_measured:
             traffic = replace(traffic, new_keys=new_keys, new_keys_measured=True)
@@ -119,6 +120,8 @@ def notes(made: Forecast) -> Iterator[str]:
         yield f"harmless, it takes about {whole} at {rate}: {steps}"
     served = sum(stage.candidate_requests for stage in made.stages)
     yield f"by then the candidate has served about {_count(served)} requests"
+    if made.traffic.keyless:
+        yield "clients give no key to vote by: harm in pairs only holds, and what rolls back is what users get"
     supposed = assumed(made)
     if supposed:
         yield f"supposed, not measured: {'; '.join(supposed)}"
@@ -155,6 +158,7 @@ def view(endpoint: str, stable: str, candidate: str, made: Forecast) -> View:
             "requests_per_second": traffic.requests_per_second,
             "seen_for_seconds": traffic.seconds,
             "new_keys": traffic.new_keys,
+            "keyless": traffic.keyless,
             "sample": traffic.sample,
             "noise_floor": traffic.noise_floor,
         },

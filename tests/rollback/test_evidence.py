@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rollback.decision import DecisionKind, decide
 from rollback.evidence import examine, judge
 from rollback.plan import Budget, BudgetClass
+from rollback.rollout import Holding
 from rollback.verdict import Side, Source, TestKind, Verdict
 from tests.rollback.scenes import (
     AGREEMENT,
@@ -19,6 +21,7 @@ from tests.rollback.scenes import (
     SCHEMA,
     TTFT,
     differences,
+    facts,
     pairs,
     rollout,
     row,
@@ -162,6 +165,9 @@ def test_pairs_of_clients_without_a_key_only_warn() -> None:
     assert row(judge(rollout(), few), "refusal").budget_class is BudgetClass.GUARDRAIL
     found = row(judge(rollout(), many), "refusal")
     assert (found.budget_class, found.unmeasured) == (BudgetClass.SIGNAL, 0)
+    held = decide(rollout(), facts(many), 1000.0)
+    assert (held.kind, held.after.holding) == (DecisionKind.HOLD, Holding.SIGNAL_HARM)
+    assert "clients give no key, so their requests depend on each other and pairs of them only hold" in held.sentence
 
 
 def test_counters_that_cannot_be_read_are_left_alone() -> None:

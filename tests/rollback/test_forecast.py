@@ -11,7 +11,7 @@ from rollback.decision import DecisionKind, decide
 from rollback.errors import InvalidPlan
 from rollback.forecast import DriftForecast, ensure_it_can_finish, forecast
 from rollback.plan import Budget, Plan, Stage
-from rollback.profiles import Profile, SignalProfile, Traffic, new_keys_of, profile_of
+from rollback.profiles import Profile, SignalProfile, Traffic, is_keyless, new_keys_of, profile_of
 from rollback.rollout import Rollout
 from tests.rollback import scenes
 from tests.rollback.scenes import AGREEMENT, ERRORS, LENGTH, REFUSAL, SCHEMA
@@ -197,6 +197,25 @@ def test_the_share_of_new_keys_comes_from_an_earlier_rollout() -> None:
     votes = scenes.votes(1, "split", 30) + scenes.votes(1, "split", 270, "stable")
     assert new_keys_of(votes, {"assigned.stable": 1100, "assigned.candidate": 100}) == pytest.approx(0.25)
     assert new_keys_of(scenes.votes(1, "split", 30), {"assigned.stable": 1100}) is None
+
+
+def test_a_rollout_that_never_left_the_shadow_has_measured_new_keys_too() -> None:
+    """At weight 0 a key's first answer is read once, for stable's own quantities; later it votes anew."""
+    shadow = {"s/ttft/*/0/0/stable/b40": 150, "s/ttft/*/0/0/stable/b41": 50}
+    assert new_keys_of(shadow, {"assigned.stable": 800}) == pytest.approx(0.25)
+    both = Counter(shadow) + scenes.votes(1, "split", 100)
+    assert new_keys_of(both, {"assigned.stable": 1000, "assigned.candidate": 200}) == pytest.approx(0.25)
+
+
+def test_where_clients_give_no_key_only_what_users_get_is_forecast_to_roll_back() -> None:
+    """Pairs of them hold: a drift that they show is neither rolled back nor let out of the shadow."""
+    assert is_keyless(scenes.votes(0, "paired", 200, "stable") + Counter({"n/pairs/*/0/paired/stable/keyless": 11}))
+    keyless = replace(TRAFFIC, keyless=True)
+    shadow_first = scenes.plan(REFUSAL, stages=(Stage(0, min_keys=300), Stage(1000)))
+    held = drift_of(forecast(shadow_first, keyless, PROFILE, drifts=(5.0,)).drifts, 5.0)
+    assert (held.caught, held.promoted) == (0.0, 0.0)
+    exposed = scenes.plan(REFUSAL, stages=TENTH_ONLY)
+    assert drift_of(forecast(exposed, keyless, PROFILE, drifts=(5.0,)).drifts, 5.0).caught > 0.9
 
 
 def test_an_expected_change_is_forecast_at_its_centre() -> None:
