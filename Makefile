@@ -55,6 +55,10 @@ evidence: $(VENV)/.developer ## Simulate rollouts: false alarms, votes needed, b
 signals: $(VENV)/.developer ## How well the signals see what users would see, on labelled answers (ARGS=--write: into the docs)
 	@$(BIN)/python -m loadtest.signals $(ARGS)
 
+.PHONY: chaos
+chaos: $(VENV)/.developer ## Break everything there is under load, and write what it cost (docs/chaos.md)
+	@$(BIN)/python -m pytest tests/chaos --every-fault --chaos-page docs/chaos.md $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/.developer ## CPU and memory per request, beside nginx
 	@$(BIN)/python -m loadtest.bench_cpu $(ARGS)

@@ -35,6 +35,8 @@ class Tally:
     promoted: int = 0
     """Answers of arm `stable` that the candidate gave: what a promotion makes of it."""
     complaints: list[str] = field(default_factory=list)
+    taken: list[tuple[float, float, str]] = field(default_factory=list)
+    """Of each answer: when it was asked for (monotonic), the seconds to its end, and the arm in its header."""
     candidate_users: set[str] = field(default_factory=set)
     """Users whose answer said that it came from the candidate."""
 
@@ -57,11 +59,12 @@ class Application:
     rate: float = RATE
     tally: Tally = field(default_factory=Tally)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    host: str = "127.0.0.1"
     _began: float = 0.0
 
     async def run(self) -> None:
         """Ask until told to stop; every question that was asked gets its answer first."""
-        client = Client(self.port)
+        client = Client(self.port, self.host)
         questions = self._questions()
         self._began = monotonic()
         async with asyncio.TaskGroup() as group:
@@ -86,12 +89,15 @@ class Application:
             user, stream = f"user-{self.seed}-{number}", number % 2 == 1
             body = {"model": self.endpoint, "messages": [{"role": "user", "content": prompt}], "stream": stream}
             self.tally.asked += 1
+            asked_at = monotonic()
             try:
                 answer = await client.ask("/v1/chat/completions", json.dumps(body).encode(), {"x-user-id": user})
             except AskFailed as failure:
                 self.tally.failed += 1
                 self.tally.complain(f"{user}: {failure}")
                 continue
+            arm = answer.headers.get("x-driftgate-arm", "")
+            self.tally.taken.append((asked_at, monotonic() - asked_at, arm))
             self._check(user, prompt, answer, stream=stream)
 
     def _check(self, user: str, prompt: str, answer: Answer, *, stream: bool) -> None:

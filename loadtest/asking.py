@@ -94,15 +94,16 @@ class Connection(asyncio.Protocol):
 class Client:
     """Keeps idle connections to one server. `ask` opens one when none is idle."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self._port = port
+        self._host = host
         self._idle: list[Connection] = []
 
     async def ask(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         """POST a body; raises `AskFailed`."""
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = (
-            f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{self._port}\r\ncontent-type: application/json\r\n"
+            f"POST {path} HTTP/1.1\r\nhost: {self._host}:{self._port}\r\ncontent-type: application/json\r\n"
             f"{lines}content-length: {len(body)}\r\n\r\n"
         )
         connection = await self._connection()
@@ -122,7 +123,7 @@ class Client:
             if not connection.closed:
                 return connection
         try:
-            _, made = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", self._port)
+            _, made = await asyncio.get_running_loop().create_connection(Connection, self._host, self._port)
         except OSError as error:
             raise AskFailed(f"cannot connect: {error}") from error
         return made

@@ -44,9 +44,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def talking_to(port: int) -> httpx.Client:
+def talking_to(port: int, host: str = "127.0.0.1") -> httpx.Client:
     """A client for a server on loopback, whatever proxies the environment names."""
-    return httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30.0)
+    return httpx.Client(base_url=f"http://{host}:{port}", trust_env=False, timeout=30.0)
 
 
 @dataclass(slots=True)
@@ -134,36 +134,43 @@ def start_replay(processes: Processes, name: str, model: str, recorded: Path) ->
 
 @dataclass(slots=True)
 class Gateway:
-    """A running gateway, and its admin API."""
+    """A running gateway, and its admin API. `name` is that of its process, where there are several."""
 
     processes: Processes
     config: Path
     data_port: int
     admin_port: int
+    host: str = "127.0.0.1"
+    name: str = "gateway"
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.http = talking_to(self.admin_port)
+        self.http = talking_to(self.admin_port, self.host)
+
+    @property
+    def data_url(self) -> str:
+        """Where applications ask."""
+        return f"http://{self.host}:{self.data_port}"
 
     def start(self) -> None:
         """Start `driftgate serve`."""
-        self.processes.start("gateway", [sys.executable, "-m", "gateway.cli", "serve", "-c", str(self.config)])
+        self.processes.start(self.name, [sys.executable, "-m", "gateway.cli", "serve", "-c", str(self.config)])
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> None:
         """Wait until both planes answer; raises `ProcessFailed`."""
         until = monotonic() + seconds
         while monotonic() < until:
-            gateway = self.processes.running["gateway"]
+            gateway = self.processes.running[self.name]
             if gateway.poll() is not None:
-                raise ProcessFailed(f"serve ended with {gateway.returncode}:\n{self.processes.last_words('gateway')}")
+                raise ProcessFailed(f"serve ended with {gateway.returncode}:\n{self.processes.last_words(self.name)}")
             if self._answers():
                 return
             sleep(0.05)
-        raise ProcessFailed(f"not ready within {seconds:.0f} s:\n{self.processes.last_words('gateway')}")
+        raise ProcessFailed(f"not ready within {seconds:.0f} s:\n{self.processes.last_words(self.name)}")
 
     def _answers(self) -> bool:
         try:
-            ready = self.http.get(f"http://127.0.0.1:{self.data_port}/readyz")
+            ready = self.http.get(f"{self.data_url}/readyz")
             return ready.is_success and self.http.get("/admin/v1/endpoints").is_success
         except httpx.TransportError:
             return False
@@ -185,7 +192,7 @@ class Gateway:
 
     def children(self, role: str = "") -> list[int]:
         """Process ids of the gateway's children of a role (a word of their command line), by age."""
-        parent = self.processes.running["gateway"].pid
+        parent = self.processes.running[self.name].pid
         return [pid for pid in descendants(parent) if role in command_line(pid)]
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from gateway.control.home import Home
 from gateway.control.views import View, latched_view, rollout_view
 from rollback import commands
-from rollback.carrying import Because, Carrier, Latched
+from rollback.carrying import Because, Carrier, Change, Latched
 from rollback.errors import Conflict, NotPossible
 from rollback.rollout import Phase, Rollout
 from rollback.store import Loaded, RolloutStore
@@ -27,6 +27,7 @@ SETTLE_SECONDS: Final = 2.0
 
 COMMITTED: Final = "committed"
 SYNCED: Final = "synced"
+FORGOTTEN: Final = "has lost the rollout: leases at other gateways run out by themselves"
 OVERTAKEN: Final = "overtaken by other changes five times: try again"
 
 
@@ -140,9 +141,7 @@ class RollingBack:
         because = Because(actor=order.actor, action="rollback", now=loaded.now)
         change = await self._carrier.commit(before, ended, because)
         self._watched[order.endpoint].rollout = ended
-        missing = self._store.replicas - change.replicas
-        redis = COMMITTED if missing <= 0 else f"written, but {missing} of {self._store.replicas} replicas are missing"
-        return await self._answer(order, Target(ended.id, ended.revision, ended), latched, redis)
+        return await self._answer(order, Target(ended.id, ended.revision, ended), latched, self._kept(change))
 
     def _ended(self, rollout: Rollout, order: Order, now: float) -> Rollout:
         ended = commands.roll_back(rollout, actor=order.actor, reason=order.reason, now=now)
@@ -156,8 +155,22 @@ class RollingBack:
         self._watched[order.endpoint].rollout = loaded.rollout
         if target is None or latched is None or loaded.rollout is not None:
             return None
-        await self._store.withdraw(order.endpoint)
-        return await self._answer(order, target, latched, COMMITTED)
+        if target.rollout is None:
+            await self._store.withdraw(order.endpoint)
+            return await self._answer(order, target, latched, FORGOTTEN)
+        return await self._write_again(order, target.rollout, latched, loaded.now)
+
+    async def _write_again(self, order: Order, known: Rollout, latched: Latched, now: float) -> RolledBack:
+        """Redis has lost the rollout, but other gateways' workers may hold its lease: its end is written again."""
+        ended = self._ended(known, order, now) if known.is_running else known
+        change = await self._carrier.commit(None, ended, Because(actor=order.actor, action="rollback", now=now))
+        self._watched[order.endpoint].rollout = ended
+        return await self._answer(order, Target(ended.id, ended.revision, ended), latched, self._kept(change))
+
+    def _kept(self, change: Change) -> str:
+        """How far Redis has a transition."""
+        missing = self._store.replicas - change.replicas
+        return COMMITTED if missing <= 0 else f"written, but {missing} of {self._store.replicas} replicas are missing"
 
     async def _withdrawn(self, order: Order, target: Target | None, latched: Latched | None, why: str) -> RolledBack:
         await self._store.withdraw(order.endpoint)
