@@ -20,9 +20,9 @@ from typing import Any, Final
 
 import anyio
 
-from gateway import valkey
+from gateway import logs, valkey
 from gateway.config.load import load_resolved
-from gateway.config.model import Config
+from gateway.config.model import Config, LogSpec
 from gateway.lifeline import bind_to_parent
 from gateway.runtime import Runtime
 
@@ -56,12 +56,12 @@ def main(arguments: list[str]) -> int:
     call = Call(role, int(index), int(parent), int(listener), Path(run_dir), Path(state_dir), *map(int, numbers))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     bind_to_parent(call.parent)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # its URLs may carry what an operator's webhook must not show
-    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # as are its targets, in every line it writes
+    name = f"{call.role}-{call.index}" if call.role == "data" else call.role
+    logs.configure(LogSpec(), name)  # until the configuration is read
     try:
         file = call.run_dir / f"config-{call.generation}.json"
         config = load_resolved(file.read_bytes())
+        logs.configure(config.log, name)
         runtime = runtime_of(config, call.run_dir, call.state_dir)
         anyio.run(_run, call, config, runtime, backend_options={"use_uvloop": True})
     except Exception as error:  # the outermost edge: it is started again, and may fail again and again

@@ -26,6 +26,8 @@ IMPORTED_AS: Final = {
     "opentelemetry-sdk": "opentelemetry",
     "opentelemetry-exporter-otlp-proto-http": "opentelemetry",
     "opentelemetry-exporter-otlp-proto-grpc": "opentelemetry",
+    "opentelemetry-proto": "opentelemetry",
+    "grpcio": "grpc",
 }
 """Distributions whose import name is not their own name."""
 

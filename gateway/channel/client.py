@@ -20,10 +20,12 @@ from gateway.channel.messages import (
     Hello,
     Leaving,
     Made,
+    Spans,
     Welcome,
     frame,
     read_from_control,
 )
+from gateway.telemetry.spans import Span
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class ControlClient:
         counters: Callable[[], Mapping[str, float]] | None = None,
         on_welcome: Callable[[], None] | None = None,
         shared: Shared | None = None,
+        spans: Callable[[], tuple[Span, ...]] | None = None,
     ) -> None:
         self._path = path
         self._hello = Hello(role=role, index=index, pid=getpid())
@@ -64,6 +67,7 @@ class ControlClient:
         self._counters = counters
         self._on_welcome = on_welcome
         self._shared = shared
+        self._spans = spans
         self.connected = False
         self._line: Line | None = None
         self._leaving = False
@@ -135,4 +139,6 @@ class ControlClient:
     async def _report(self, line: Line) -> None:
         while self._counters is not None:
             await line.send(frame(Counters(values=dict(self._counters()))))
+            if self._spans is not None and (spans := self._spans()):
+                await line.send(frame(Spans(spans=spans)))
             await anyio.sleep(COUNTERS_EVERY_SECONDS)

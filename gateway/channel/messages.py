@@ -1,15 +1,16 @@
 """What is said on the control channel: tagged msgpack, each frame behind its length in four bytes, big-endian.
 
-Worker → control: `Hello` first, an `Ack` for each message once it is *applied*; from time to time `Counters`, `Made`;
-`Leaving` last. Control → worker: `RouteUpdate` and `RollBack`, and what other workers `Made`. Both ends are one version
-of one program, so there is no negotiation; a frame that cannot be read ends the connection, and the next one begins
-with the whole state.
+Worker → control: `Hello` first, an `Ack` for each message once it is *applied*; from time to time `Counters`, `Made`,
+`Spans`; `Leaving` last. Control → worker: `RouteUpdate` and `RollBack`, and what other workers `Made`. Both ends are
+one version of one program, so there is no negotiation; a frame that cannot be read ends the connection, and the next
+one begins with the whole state.
 """
 
 from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
+from gateway.telemetry.spans import Span
 from routing.exposure import Generation, Grant, Observation
 
 FRAME_LIMIT: Final = 4 * 1024 * 1024
@@ -56,6 +57,12 @@ class Made(msgspec.Struct, tag=True, frozen=True):
     responses: tuple[tuple[int, str], ...]
 
 
+class Spans(msgspec.Struct, tag=True, frozen=True):
+    """Sampled requests, for the control process to export. Not acknowledged."""
+
+    spans: tuple[Span, ...]
+
+
 class Leaving(msgspec.Struct, tag=True, frozen=True):
     """The worker accepts no more requests: it can expose nothing any more, and is waited for by nobody."""
 
@@ -98,12 +105,14 @@ class RollBack(msgspec.Struct, tag=True, frozen=True):
     revision: int
 
 
-FromWorker: TypeAlias = Hello | Ack | Counters | Made | Leaving
+FromWorker: TypeAlias = Hello | Ack | Counters | Made | Spans | Leaving
 FromControl: TypeAlias = RouteUpdate | RollBack
 """What is pushed, and acknowledged."""
 
 _encoder = msgspec.msgpack.Encoder()
-_from_worker: "msgspec.msgpack.Decoder[FromWorker]" = msgspec.msgpack.Decoder(Hello | Ack | Counters | Made | Leaving)
+_from_worker: "msgspec.msgpack.Decoder[FromWorker]" = msgspec.msgpack.Decoder(
+    Hello | Ack | Counters | Made | Spans | Leaving
+)
 _from_control: "msgspec.msgpack.Decoder[Welcome | Made | FromControl]" = msgspec.msgpack.Decoder(
     Welcome | Made | RouteUpdate | RollBack
 )

@@ -25,11 +25,13 @@ from gateway.channel.messages import (
     Hello,
     Leaving,
     Made,
+    Spans,
     Welcome,
     frame,
     read_from_worker,
 )
 from gateway.channel.series import merged, retired
+from gateway.telemetry.spans import Span
 
 logger = logging.getLogger(__name__)
 
@@ -70,15 +72,21 @@ class ControlServer:
     """Listens on the gateway's control socket while `serving`.
 
     `state()` gives the messages that bring a worker from nothing to the present; their `seq` is set here.
-    `lease_seconds` is how long a worker that left may still expose a candidate.
+    `lease_seconds` is how long a worker that left may still expose a candidate. `on_spans` gets what workers traced.
     """
 
     def __init__(
-        self, path: Path, *, state: Callable[[], Iterable[FromControl]], lease_seconds: Callable[[], float]
+        self,
+        path: Path,
+        *,
+        state: Callable[[], Iterable[FromControl]],
+        lease_seconds: Callable[[], float],
+        on_spans: Callable[[Iterable[Span]], None] | None = None,
     ) -> None:
         self._path = path
         self._state = state
         self._lease_seconds = lease_seconds
+        self._on_spans = on_spans
         self._workers: dict[str, _Worker] = {}
         self._left: dict[str, float] = {}
         self._counted: dict[str, Counted] = {}
@@ -214,6 +222,9 @@ class ControlServer:
                     self._counted[worker.hello.name] = Counted(worker.hello.pid, values)
                 case Made() as made:
                     self._pass_on(worker, made)
+                case Spans(spans=spans):
+                    if self._on_spans is not None:
+                        self._on_spans(spans)
                 case Leaving():
                     self._let_go(worker)
                 case Hello():

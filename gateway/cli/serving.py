@@ -1,11 +1,13 @@
 """Commands that run a gateway: `serve` and `demo`. What serves is imported only when one of them is called."""
 
+import logging
 import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gateway import logs
 from gateway.cli import printing
 from gateway.cli.errors import CommandFailed
 from gateway.cli.local import DEFAULT_FILE
@@ -49,8 +51,19 @@ def checked(path: Path, *, as_json: bool) -> Config:
         ring = KeyRing.from_config(examined.config.keys, os.environ.get(SECRET_VARIABLE))
     except KeySecretMissing as error:
         raise CommandFailed(str(error)) from error
-    for warning in examined.warnings:
-        printing.warn(f"warning: {warning}")
+    warnings = [f"warning: {warning}" for warning in examined.warnings]
     if ring.is_open and not as_json:
-        printing.warn("no keys are configured: everything is open, on loopback only")
+        warnings.append("no keys are configured: everything is open, on loopback only")
+    _say(examined.config, warnings)
     return examined.config
+
+
+def _say(config: Config, warnings: list[str]) -> None:
+    """On standard error; where the log is for programs, so are these lines."""
+    if config.log.format == "human":
+        for text in warnings:
+            printing.warn(text)
+        return
+    logs.configure(config.log, "serve")
+    for text in warnings:
+        logging.getLogger("driftgate").warning("%s", text)

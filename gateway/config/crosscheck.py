@@ -33,6 +33,10 @@ def findings(config: Config) -> Iterator[Finding]:
     yield from _keys(config)
     yield from _audience(config)
     yield from _data_classes(config)
+    yield from _alerts(config)
+    if config.telemetry.protocol == "grpc" and find_spec("grpc") is None:
+        path: Path = ("telemetry", "protocol")
+        yield path, "gRPC is not installed", "pip install 'driftgate[otlp-grpc]', or use http"
 
 
 def cautions(config: Config) -> Iterator[Finding]:

@@ -255,6 +255,32 @@ class Alert(Section):
     )
 
 
+class LogSpec(Section):
+    """How the processes log, on standard error."""
+
+    format: Literal["human", "json"] = Field(default="human", description="lines for people, or a JSON object each")
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="the least that is logged")
+
+
+class TelemetrySpec(Section):
+    """Export over OTLP: every metric of /metrics, and a span for each sampled request. Prompts and answers never."""
+
+    otlp: WebhookUrl | None = Field(
+        default=None, description="a collector, such as http://127.0.0.1:4318; none: nothing is exported"
+    )
+    protocol: Literal["http", "grpc"] = Field(
+        default="http", description="protobuf over HTTP, or gRPC (needs driftgate[otlp-grpc])"
+    )
+    headers: Mapping[str, str] = Field(default_factory=dict, repr=False, description="sent with each export")
+    sample: Share = Field(
+        default=0.01, description="share of the requests without a trace context that are traced; others as it says"
+    )
+    every_seconds: PositiveSeconds = Field(
+        default=15.0, validation_alias="every", description="how often metrics are exported"
+    )
+    gen_ai: bool = Field(default=False, description="add the gen_ai.* attributes, whose conventions still change")
+
+
 class Limits(Section):
     """Bounds of the data path."""
 
@@ -296,6 +322,8 @@ class Config(Section):
         default_factory=dict,
         description="other /v1/ paths (/v1/files/* for all below), and the endpoint whose stable model each goes to",
     )
+    log: LogSpec = Field(default=LogSpec(), description="how the processes log")
+    telemetry: TelemetrySpec = Field(default=TelemetrySpec(), description="traces and metrics to a collector")
     limits: Limits = Field(default=Limits(), description="bounds of the data path")
 
     def plan_names(self) -> tuple[str, ...]:

@@ -14,14 +14,12 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 
-from gateway.channel.series import merged
 from gateway.control.access import ANYBODY, NEEDS, open_to
 from gateway.control.commanding import COMMANDS
 from gateway.control.desk import AdminRequest, desk_of
 from gateway.control.exposition import CONTENT_TYPE, render
 from gateway.control.forecasting import Supposed
 from gateway.control.labelling import REVIEW
-from gateway.control.metrics import Gauges, control_series
 from gateway.control.operations import Wish
 from gateway.control.views import View, entry_view
 from gateway.keys import Caller, Role
@@ -123,17 +121,7 @@ async def _states(request: AdminRequest) -> AsyncIterator[bytes]:
 @get("/metrics", opt=open_to(Role.VIEWER), summary="Prometheus metrics of all processes")
 async def metrics(request: AdminRequest) -> Response[str]:
     """All workers' counters merged, with the control process's own."""
-    desk = desk_of(request)
-    gauges = Gauges(
-        store_up=not desk.controller.store_fault,
-        leads=desk.controller.leads,
-        connected=len(desk.channel.connected),
-        alerts_dropped=desk.alerts.dropped,
-        rollbacks=desk.home.rollbacks,
-    )
-    own = control_series(gauges, desk.controller.watched)
-    workers = {key: value for key, value in desk.channel.counters().items() if key not in own}
-    return Response(render(merged([own, workers])), media_type=CONTENT_TYPE)
+    return Response(render(desk_of(request).series()), media_type=CONTENT_TYPE)
 
 
 @get("/healthz", opt={NEEDS: ANYBODY}, summary="Alive")

@@ -30,6 +30,7 @@ METRICS: Final[Mapping[str, tuple[str, str]]] = {
     "driftgate_shadow_dropped_total": ("counter", "Exchanges that were not compared, by reason."),
     "driftgate_rollbacks_total": ("counter", "Rollbacks carried out by this gateway, by trigger."),
     "driftgate_alerts_dropped_total": ("counter", "Webhook events that could not be delivered."),
+    "driftgate_telemetry_dropped_total": ("counter", "Sampled spans that could not be exported."),
     "driftgate_store_up": ("gauge", "1 while Redis answers the control process."),
     "driftgate_leader": ("gauge", "1 while this gateway's controller leads."),
     "driftgate_workers_connected": ("gauge", "Workers on the control channel."),
@@ -42,15 +43,14 @@ _PARTS: Final = ("_bucket", "_sum", "_count")
 
 
 def render(values: Mapping[str, float]) -> str:
-    """The text of all series in `values`."""
+    """The text of all series in `values`; a metric without any is named all the same, for whoever looks it up."""
     families: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
     for key, value in values.items():
         families[_metric(name_of(key))].append((key, value))
     lines: list[str] = []
     for name, (kind, text) in METRICS.items():
-        if name in families:
-            lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
-            lines += [f"{key} {_number(value)}" for key, value in sorted(families[name])]
+        lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
+        lines += [f"{key} {_number(value)}" for key, value in sorted(families[name])]
     return "\n".join(lines) + "\n"
 
 

@@ -34,6 +34,7 @@ from gateway.dashboard.recording import Recorder
 from gateway.keys import SECRET_VARIABLE, KeyRing
 from gateway.own.installed import versions
 from gateway.runtime import Ready, Runtime
+from gateway.telemetry.otlp import Exporting
 from gateway.upstream.asking import Asker
 from rollback.carrying import Carrier
 from rollback.controller import TICK_SECONDS, Controller
@@ -91,6 +92,7 @@ async def _run(
     async with desk.channel.serving(), anyio.create_task_group() as tasks:
         tasks.start_soon(desk.controller.run)
         tasks.start_soon(desk.alerts.run)
+        tasks.start_soon(desk.exporting.run, desk.series)
         tasks.start_soon(_observe_rates, desk)
         tasks.start_soon(recorder.run)
         tasks.start_soon(_end, stop, server)
@@ -100,10 +102,14 @@ async def _run(
 
 def _wired(config: Config, runtime: Runtime, means: _Means, stop: anyio.Event) -> Desk:
     clock = time.monotonic  # one clock for all processes of a machine: leases are told in it
+    exporting = Exporting(config.telemetry, means.holder)
     routes, alerts, store = Routes(clock), Alerts(config.alerts, config.listen.dashboard), means.store
     watched: Mapping[str, Watched] = {endpoint: Watched() for endpoint in config.endpoints}
     channel = ControlServer(
-        runtime.control_socket, state=routes.messages, lease_seconds=lambda: longest_lease(config, watched)
+        runtime.control_socket,
+        state=routes.messages,
+        lease_seconds=lambda: longest_lease(config, watched),
+        on_spans=exporting.offer if config.telemetry.otlp is not None else None,
     )
     home = Home(means.journal, channel, routes, alerts)
     carrier = Carrier(store, home, clock)
@@ -124,6 +130,7 @@ def _wired(config: Config, runtime: Runtime, means: _Means, stop: anyio.Event) -
         home=home,
         channel=channel,
         alerts=alerts,
+        exporting=exporting,
         rates=rates,
         stopping=stop,
         wake=controller.wake,

@@ -19,6 +19,7 @@ class Gauges:
     leads: bool
     connected: int
     alerts_dropped: int
+    telemetry_dropped: int
     rollbacks: Mapping[str, int]
 
 
@@ -29,6 +30,7 @@ def control_series(gauges: Gauges, watched: Mapping[str, Watched]) -> dict[str, 
         series("driftgate_leader"): float(gauges.leads),
         series("driftgate_workers_connected"): float(gauges.connected),
         series("driftgate_alerts_dropped_total"): float(gauges.alerts_dropped),
+        series("driftgate_telemetry_dropped_total", reason="collector"): float(gauges.telemetry_dropped),
         series("driftgate_build_info", version=__version__): 1.0,
     }
     for trigger, count in gauges.rollbacks.items():

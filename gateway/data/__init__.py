@@ -17,6 +17,7 @@ S  `app`         the ASGI application: auth, parsing, and the small routes
 S  `cycle`       one request and its answer on a connection, head and first bytes in one write
 S  `protocol`    uvicorn's HTTP protocol plus limits, deadlines, and word of clients that leave
 S  `server`      listening, and draining at the end
+S  `tracing`     which requests are traced, and what is noted of them
 S  `record`      what becomes of a finished request
 S  `handover`    finished exchanges to the shadow worker, never waiting
 S  `counts`      request counts to Redis, each batch once

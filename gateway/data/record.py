@@ -8,6 +8,7 @@ from gateway.data.draft import Draft
 from gateway.data.handover import HandOver
 from gateway.data.origins import Origins, response_id
 from gateway.data.tally import DURATION_BOUNDS, FIRST_BYTE_BOUNDS, OVERHEAD_BOUNDS, Tally
+from gateway.data.tracing import Tracing
 from routing.arms import Arm
 from routing.assignment import AssignedBy
 from shadow.exchange import Outcome
@@ -21,17 +22,27 @@ _SET_APART: Final = frozenset(
 class Recorder:
     """Takes finished requests. Without a hand-over (a gateway whose shadow side is off) exchanges are not built."""
 
-    def __init__(self, counts: Counts, tally: Tally, handover: HandOver | None, origins: Origins) -> None:
+    def __init__(
+        self,
+        counts: Counts,
+        tally: Tally,
+        handover: HandOver | None,
+        origins: Origins,
+        tracing: Tracing | None = None,
+    ) -> None:
         self._counts = counts
         self._tally = tally
         self._handover = handover
         self._origins = origins
+        self._tracing = tracing
         self._meters: dict[tuple[str, str], _Meters] = {}
 
     def finish(self, draft: Draft) -> None:
         """The request is over, however it ended."""
         now = monotonic()
         self._measure(draft, now)
+        if self._tracing is not None:
+            self._tracing.finish(draft, now)
         if draft.opening and (response := response_id(draft.opening)) is not None:
             self._origins.note(response, draft.answered_by)
         grant = draft.assignment.grant

@@ -28,6 +28,7 @@ from gateway.data.record import Recorder
 from gateway.data.server import Server
 from gateway.data.table import RouteTable, first_routes
 from gateway.data.tally import Tally
+from gateway.data.tracing import Tracing
 from gateway.keys import SECRET_VARIABLE, KeyRing
 from gateway.runtime import Ready, Runtime
 from gateway.upstream.asking import Asker
@@ -78,6 +79,8 @@ class _Worker:
         self.tally = Tally()
         self.handover = HandOver(runtime.shadow_socket)
         self.origins = Origins()
+        telemetry = config.telemetry
+        self.tracing = Tracing(telemetry.sample) if telemetry.otlp is not None else None
         self.redis = connect(runtime.redis)
         self.store = ExposureStore(self.redis, runtime.redis_prefix)
         self.control = ControlClient(
@@ -88,6 +91,7 @@ class _Worker:
             counters=self.counters,
             on_welcome=self.met,
             shared=self.origins,
+            spans=self.tracing.take if self.tracing is not None else None,
         )
         self.health = Health(
             checks={
@@ -102,7 +106,7 @@ class _Worker:
             table=self.table,
             keys=KeyRing.from_config(config.keys, environ.get(SECRET_VARIABLE)),
             proxy=Proxy(self.asker, FirstByteTimes()),
-            recorder=Recorder(self.counts, self.tally, self.handover, self.origins),
+            recorder=Recorder(self.counts, self.tally, self.handover, self.origins, self.tracing),
             origins=self.origins,
             health=self.health,
         )
@@ -145,6 +149,8 @@ class _Worker:
         values = {**self.tally.values(), **self.asker.series()}
         for reason, count in self.handover.dropped.items():
             values[series("driftgate_shadow_dropped_total", reason=f"handover_{reason}")] = float(count)
+        if self.tracing is not None:
+            values[series("driftgate_telemetry_dropped_total", reason="worker")] = float(self.tracing.dropped)
         seen_at = self.table.seen_at
         if seen_at is not None:
             values["driftgate_snapshot_age_seconds"] = monotonic() - seen_at

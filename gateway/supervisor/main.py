@@ -23,7 +23,7 @@ from typing import Final
 import anyio
 import anyio.abc
 
-from gateway import lifeline, valkey
+from gateway import lifeline, logs, valkey
 from gateway.child import runtime_of
 from gateway.config.model import Config
 from gateway.runtime import Runtime
@@ -47,7 +47,7 @@ log = logging.getLogger("driftgate.supervisor")
 
 def run(config: Config, *, config_path: Path) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code. Nothing is left running afterwards."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure(config.log, "supervisor")
     try:
         with ExitStack() as held:
             lock = held.enter_context(locked_state_dir(config.state_dir))
