@@ -65,12 +65,16 @@ class Processes:
         for name in reversed(list(self.running)):
             self.stop(name)
 
-    def start(self, name: str, command: Sequence[str], *, pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
-        """Start a process in its own session."""
+    def start(
+        self, name: str, command: Sequence[str], *, pass_fds: Sequence[int] = (), source: Path | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a process in its own session; `source`: another checkout, whose modules it runs."""
+        environment = os.environ | ({"PYTHONPATH": str(source)} if source is not None else {})
         with (self.place / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=pass_fds, start_new_session=True
-            )
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=pass_fds, start_new_session=True,
+                cwd=source, env=environment,
+            )  # fmt: skip
         self.running[name] = process
         return process
 
@@ -142,6 +146,7 @@ class Gateway:
     admin_port: int
     host: str = "127.0.0.1"
     name: str = "gateway"
+    source: Path | None = None
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
@@ -154,7 +159,8 @@ class Gateway:
 
     def start(self) -> None:
         """Start `driftgate serve`."""
-        self.processes.start(self.name, [sys.executable, "-m", "gateway.cli", "serve", "-c", str(self.config)])
+        command = [sys.executable, "-m", "gateway.cli", "serve", "-c", str(self.config)]
+        self.processes.start(self.name, command, source=self.source)
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> None:
         """Wait until both planes answer; raises `ProcessFailed`."""

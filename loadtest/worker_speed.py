@@ -15,12 +15,13 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
 import anyio
+from msgspec import structs
 from redis import Redis
 
 from gateway import shadowing, valkey
@@ -83,7 +84,7 @@ def _frames(count: int, rollout: str) -> list[bytes]:
     frames = []
     for number in range(count):
         asked = {"model": "chat", "messages": [{"role": "user", "content": _prompt(number % _PROMPTS)}]}
-        made = replace(
+        made = structs.replace(
             exchange(number, bodies[number % 3]),
             rollout=rollout,
             request_body=json.dumps(asked).encode(),

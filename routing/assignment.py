@@ -32,9 +32,6 @@ class AssignedBy(StrEnum):
     """Goes on with an earlier answer, and so to the arm that made that."""
 
 
-_COUNTED: Final = frozenset({AssignedBy.BUCKET, AssignedBy.RING, AssignedBy.CROWDED})
-
-
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """The arm of one request, and the grant it was made under (None: no rollout had a live lease)."""
@@ -46,12 +43,18 @@ class Assignment:
     @property
     def is_evidence(self) -> bool:
         """Whether the exchange may be counted at all, be it in pairs: under a live lease, and nobody's wish."""
-        return self.by in _COUNTED
+        by = self.by
+        return by is AssignedBy.BUCKET or by is AssignedBy.RING or by is AssignedBy.CROWDED
 
     @property
     def is_drawn(self) -> bool:
         """Whether the arm was drawn by hash at the grant's weight: only then is the exchange split evidence."""
         return self.by is AssignedBy.BUCKET
+
+    @property
+    def is_set_apart(self) -> bool:
+        """Whether a rollout runs, and the arm was not drawn."""
+        return self.by is not AssignedBy.BUCKET and self.by is not AssignedBy.NO_GRANT
 
 
 @dataclass(frozen=True, slots=True)

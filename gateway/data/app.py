@@ -88,6 +88,9 @@ class App:
     ) -> None:
         self._endpoints = config.endpoints
         self._asked_models = config.models
+        self._has_classes = any(model.accepts is not None for model in config.models.values()) or any(
+            key.data_class is not None for key in config.keys
+        )
         self._shares = {name: KeyShares() for name in config.endpoints}
         self._limit = config.limits.max_body_bytes
         self._table = table
@@ -197,7 +200,7 @@ class App:
         await self._passthrough.serve(passing, scope[LINK], send)
 
     def _must_take(self, route: Route, caller: Caller) -> None:
-        if not self._asked_models[route.stable.model].takes(caller.data_class):
+        if self._has_classes and not self._asked_models[route.stable.model].takes(caller.data_class):
             raise unaccepted_data(route.endpoint, caller.data_class)
 
     def _assign(self, route: Route, api: Api, sticky: str | None, asked: Keyed, now: float) -> Assignment:
@@ -206,7 +209,7 @@ class App:
         grant = route.live_grant(now)
         if grant is None or api is Api.EMBEDDINGS:
             return NO_GRANT
-        if not self._asked_models[grant.candidate].takes(caller.data_class):
+        if self._has_classes and not self._asked_models[grant.candidate].takes(caller.data_class):
             return EXCLUDED
         attributes = caller.attributes
         continues = self._continued(asked) if api is Api.RESPONSES else None
@@ -240,7 +243,7 @@ class App:
 
     async def _body(self, incoming: Incoming, receive: Receive) -> bytes:
         """The whole body; 413 above the limit, without reading what is declared to be longer."""
-        if incoming.content_length is not None and incoming.content_length > self._limit:
+        if (length := incoming.content_length) is not None and length > self._limit:
             raise too_large(self._limit)
         if incoming.content_encoding.lower() not in (b"", b"identity"):
             raise ApiError(415, "unsupported_encoding", "Send the request body without Content-Encoding.")

@@ -6,7 +6,7 @@ memory is bounded by the number of rollouts, however long Redis is away.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 from uuid import uuid4
 
@@ -36,7 +36,7 @@ class Counts:
         self._gathering: dict[tuple[str, str], Counter[str]] = {}
         self._flushing: dict[tuple[str, str], tuple[str, Counter[str]]] = {}
 
-    def add(self, endpoint: str, rollout: str, names: list[str]) -> None:
+    def add(self, endpoint: str, rollout: str, names: Iterable[str]) -> None:
         """Count each of `names` once more."""
         key = (endpoint, rollout)
         counter = self._gathering.get(key)
@@ -73,23 +73,31 @@ class Counts:
             await self.flush(store)
 
 
-def counted(draft: Draft) -> list[str]:
+def counted(draft: Draft) -> tuple[str, ...]:
     """The counters that a finished request adds to, by the arm that was assigned and the arm that answered.
 
     What comes after a promotion is counted apart, or the rollout's own numbers would go on growing.
     """
-    names = [f"assigned.{draft.assignment.arm}"]
-    if not draft.assignment.is_drawn:
-        names.append(f"undrawn.{draft.assignment.by}")
+    assignment = draft.assignment
+    kept = assignment.grant is not None and assignment.grant.kept
+    if draft.outcome is Outcome.COMPLETED and assignment.is_drawn and not (draft.fallback or kept):
+        return _ON_STABLE if assignment.arm is Arm.STABLE else _ON_CANDIDATE
+    names = [f"assigned.{assignment.arm}"]
+    if not assignment.is_drawn:
+        names.append(f"undrawn.{assignment.by}")
     if draft.outcome is Outcome.CANCELLED:
         names.append("cancelled")
     elif draft.relayed:
         names.append(str(draft.answered))
     if draft.fallback:
         names.append("fallback")
-    if draft.failure and draft.assignment.arm is Arm.CANDIDATE:
+    if draft.failure and assignment.arm is Arm.CANDIDATE:
         names.append("hard_failure.candidate")
     if draft.stable_failed:
         names.append("hard_failure.stable")
-    grant = draft.assignment.grant
-    return [f"kept.{name}" for name in names] if grant is not None and grant.kept else names
+    return tuple(f"kept.{name}" for name in names) if kept else tuple(names)
+
+
+_ON_STABLE: Final = ("assigned.stable", "stable")
+_ON_CANDIDATE: Final = ("assigned.candidate", "candidate")
+"""What nearly all requests add to."""

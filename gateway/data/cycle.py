@@ -6,7 +6,6 @@ checked them, or from ourselves.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -23,10 +22,8 @@ Fields = Iterable[tuple[bytes, bytes]]
 class Cycle(RequestResponseCycle):
     """Takes the same messages as any ASGI server."""
 
-    def __init__(self, **parts: Any) -> None:
-        super().__init__(**parts)
-        self._held_head = b""
-        self._has_body = True
+    _held_head = b""
+    _has_body = True
 
     async def send(self, message: ASGISendEvent) -> None:
         """Write the message; waits while the client does not read."""

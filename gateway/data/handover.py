@@ -7,11 +7,11 @@ counted by reason. A frame that was begun completes, or the connection is gone: 
 
 import asyncio
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Final, cast
 
 import anyio
+from msgspec import structs
 
 from gateway.data.draft import Draft, exchange_of
 from shadow.exchange import MAX_FRAME_BYTES, Exchange, encode
@@ -120,4 +120,4 @@ def _payload(exchange: Exchange) -> bytes:
     payload = encode(exchange)
     if len(payload) <= MAX_FRAME_BYTES:
         return payload
-    return encode(replace(exchange, request_body=b"", answer_body=b"", complete=False))
+    return encode(structs.replace(exchange, request_body=b"", answer_body=b"", complete=False))

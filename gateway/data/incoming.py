@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.data.api import CLOSE, ApiError
-from gateway.upstream.headers import OURS, REQUEST, RawHeaders, end_to_end
+from gateway.upstream.headers import OURS, REQUEST, RawHeaders, named_by_connection
 
 _NOTED: Final[Mapping[bytes, str]] = {
     b"authorization": "authorization",
     b"x-api-key": "api_key",
     b"api-key": "api_key",
     b"content-encoding": "content_encoding",
+    b"content-length": "length",
     b"te": "te",
 }
 
@@ -35,7 +36,7 @@ class Incoming:
     own: dict[bytes, bytes] = field(default_factory=dict)
     authorization: bytes = b""
     api_key: bytes = b""
-    content_length: int | None = None
+    length: bytes = b""
     content_encoding: bytes = b""
     te: bytes = b""
     takes_trailers: bool = False
@@ -47,6 +48,11 @@ class Incoming:
             if key == name:
                 return value.decode("latin-1").strip() or None
         return None
+
+    @property
+    def content_length(self) -> int | None:
+        """The declared length of the body; the parser has checked that it is one."""
+        return int(self.length) if self.length else None
 
     def without(self, name: bytes) -> None:
         """The header does not go upstream."""
@@ -63,18 +69,22 @@ class Incoming:
 
 def read_incoming(method: str, path: str, query: bytes, headers: RawHeaders, *, http_version: str) -> Incoming:
     """The head of a request; raises `ApiError` where it is ambiguous."""
-    incoming = Incoming(method, path, query, passed=end_to_end(headers, REQUEST))
-    hosts = 0
-    for name, value in headers:
-        noted = _NOTED.get(name)
-        if noted is not None:
-            setattr(incoming, noted, value)
+    incoming = Incoming(method, path, query)
+    passed, hosts, hop_by_hop = incoming.passed, 0, []
+    for field_ in headers:
+        name = field_[0]
+        if REQUEST[name]:
+            passed.append(field_)
+        elif name.startswith(OURS):
+            incoming.own[name[len(OURS) :]] = field_[1]
+        if name in _NOTED:
+            setattr(incoming, _NOTED[name], field_[1])
         elif name == b"host":
             hosts += 1
-        elif name == b"content-length":
-            incoming.content_length = int(value)
-        elif name.startswith(OURS):
-            incoming.own[name[len(OURS) :]] = value
+        elif name == b"connection":
+            hop_by_hop.append(field_[1])
+    if hop_by_hop and (named := named_by_connection(hop_by_hop)):
+        incoming.passed = [field_ for field_ in passed if field_[0] not in named]
     if incoming.te and http_version != "1.0" and b"trailers" in incoming.te.lower():
         incoming.takes_trailers = True
         incoming.passed += _TAKING_TRAILERS

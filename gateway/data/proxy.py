@@ -16,7 +16,8 @@ must be said first.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from time import monotonic
 from typing import Final
 
@@ -154,7 +155,12 @@ class Proxy:
         longest = self._first_bytes.deadline_seconds(
             draft.route.endpoint, stream=draft.stream, size=len(draft.asked.body), longest=configured.first_byte
         )
-        deadlines = replace(configured, first_byte=longest, connect=min(longest, configured.connect))
+        deadlines = Deadlines(
+            connect=min(longest, configured.connect),
+            first_byte=longest,
+            between_chunks=configured.between_chunks,
+            total=configured.total,
+        )
         try:
             stream = await self._ask(draft, grant.candidate, deadlines, insist=False)
         except UpstreamFailure as error:
@@ -292,18 +298,26 @@ def answer_headers(draft: Draft, upstream: RawHeaders) -> RawHeaders:
     """The upstream's end-to-end headers and our own."""
     headers = end_to_end(upstream, ANSWER)
     request_id = draft.asked.request_id.encode()
-    if not any(name == b"x-request-id" for name, _ in headers):
+    for name, _ in headers:
+        if name == b"x-request-id":
+            break
+    else:
         headers.append((b"x-request-id", request_id))
-    headers += [
-        (b"x-driftgate-endpoint", draft.route.endpoint.encode()),
-        (b"x-driftgate-arm", b"stable" if draft.answered is Arm.STABLE else b"candidate"),
-        (b"x-driftgate-request-id", request_id),
-    ]
-    if draft.assignment.grant is not None:
-        headers.append((b"x-driftgate-rollout", draft.assignment.grant.rollout.encode()))
+    grant = draft.assignment.grant
+    rollout = grant.rollout if grant is not None else ""
+    headers += _named(draft.route.endpoint, draft.answered is Arm.STABLE, rollout)
+    headers.append((b"x-driftgate-request-id", request_id))
     if draft.fallback:
         headers.append((b"x-driftgate-fallback", draft.fallback.encode()))
     return headers
+
+
+@lru_cache(maxsize=1024)
+def _named(endpoint: str, from_stable: bool, rollout: str) -> tuple[tuple[bytes, bytes], ...]:
+    """Our headers that are the same for many answers."""
+    arm = b"stable" if from_stable else b"candidate"
+    named = (b"x-driftgate-endpoint", endpoint.encode()), (b"x-driftgate-arm", arm)
+    return (*named, (b"x-driftgate-rollout", rollout.encode())) if rollout else named
 
 
 def _unless_shared(refused: Refused, stable_class: int) -> str:
@@ -312,7 +326,10 @@ def _unless_shared(refused: Refused, stable_class: int) -> str:
 
 
 def _is_events(headers: RawHeaders) -> bool:
-    return any(name == b"content-type" and value[:17].lower() == _EVENT_STREAM for name, value in headers)
+    for name, value in headers:
+        if name == b"content-type":
+            return value[:17].lower() == _EVENT_STREAM
+    return False
 
 
 def _outcome(status: int) -> Outcome:

@@ -1,7 +1,6 @@
 """What becomes of a finished request: counters, histograms, and an exchange for the shadow worker. Nothing awaits."""
 
 from time import monotonic
-from typing import Final
 
 from gateway.data.counts import Counts, counted
 from gateway.data.draft import Draft
@@ -10,13 +9,7 @@ from gateway.data.origins import Origins, response_id
 from gateway.data.tally import DURATION_BOUNDS, FIRST_BYTE_BOUNDS, OVERHEAD_BOUNDS, Tally
 from gateway.data.tracing import Tracing
 from routing.arms import Arm
-from routing.assignment import AssignedBy
 from shadow.exchange import Outcome
-
-_SET_APART: Final = frozenset(
-    {AssignedBy.EXCLUDED, AssignedBy.RING, AssignedBy.CROWDED, AssignedBy.CONTINUED, AssignedBy.PIN}
-)
-"""Reasons for which a request under a rollout has an arm that was not drawn."""
 
 
 class Recorder:
@@ -46,8 +39,8 @@ class Recorder:
         if draft.opening and (response := response_id(draft.opening)) is not None:
             self._origins.note(response, draft.answered_by)
         grant = draft.assignment.grant
-        by = draft.assignment.by
-        if by in _SET_APART:
+        if draft.assignment.is_set_apart:
+            by = draft.assignment.by
             self._tally.count("driftgate_undrawn_total", ("endpoint", draft.route.endpoint), ("reason", by.value))
         if grant is None or not draft.assignment.is_evidence:
             return

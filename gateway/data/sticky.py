@@ -52,6 +52,8 @@ def vote_key(endpoint: Endpoint, asked: Keyed, sticky: str | None) -> str | None
 
 def slices(endpoint: Endpoint, asked: Keyed) -> tuple[tuple[str, str], ...]:
     """(dimension, value) of each declared slice that the request has a value for."""
+    if not endpoint.slices and not asked.incoming.own:
+        return ()
     found = [(str(source), read_source(source, asked)) for source in endpoint.slices]
     if asked.caller.pin and (given := asked.incoming.own.get(b"slice")):
         found.append(("slice", given.decode("latin-1")))

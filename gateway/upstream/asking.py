@@ -53,6 +53,7 @@ class Asker:
         self.client = Client()
         self.preparer = Preparer()
         self._limits = config.limits
+        self._deadlines = {name: self._deadlines_of(target) for name, target in self.targets.items()}
         self._models = {name: self._servers(target, workers) for name, target in self.targets.items()}
 
     def _servers(self, target: Target, workers: int) -> Servers:
@@ -70,6 +71,9 @@ class Asker:
 
     def deadlines(self, target: Target) -> Deadlines:
         """The configured deadlines for `target`."""
+        return self._deadlines[target.name]
+
+    def _deadlines_of(self, target: Target) -> Deadlines:
         return Deadlines(
             connect=self._limits.connect_seconds,
             first_byte=target.first_byte_seconds or self._limits.first_byte_seconds,
@@ -95,7 +99,11 @@ class Asker:
         tried = [server := model.choose(insist=insist)]
         while True:
             try:
-                stream = await self._send(model, write(server.place), deadlines, pieces)
+                request = write(server.place)
+                if pieces is None:
+                    stream = await self.client.open_stream(request, deadlines, model.may_retry, server.pool)
+                else:
+                    stream = await self.client.open_upload(request, pieces, deadlines)
             except Saturated:
                 raise  # by our own bound
             except UpstreamFailure as error:
@@ -107,13 +115,6 @@ class Asker:
             else:
                 stream.server = server
                 return stream
-
-    async def _send(
-        self, model: Servers, request: Outgoing, deadlines: Deadlines, pieces: AsyncIterator[bytes] | None
-    ) -> Stream:
-        if pieces is None:
-            return await self.client.open_stream(request, deadlines, model.may_retry)
-        return await self.client.open_upload(request, pieces, deadlines)
 
     async def unary(
         self,

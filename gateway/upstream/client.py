@@ -130,10 +130,15 @@ class Client:
         return sum(pool.busy for pool in self._pools.values())
 
     async def open_stream(
-        self, request: Outgoing, deadlines: Deadlines, may_retry: Callable[[], bool] = lambda: True
+        self,
+        request: Outgoing,
+        deadlines: Deadlines,
+        may_retry: Callable[[], bool] = lambda: True,
+        pool: Pool | None = None,
     ) -> Stream:
-        """Send, and wait for the answer's head; raises `UpstreamFailure`."""
-        pool = self.pool(request.origin, request.model)
+        """Send, and wait for the answer's head; raises `UpstreamFailure`. `pool`: where the caller knows it."""
+        if pool is None:
+            pool = self.pool(request.origin, request.model)
         connection = pool.take_idle() or await pool.connect(deadlines.connect)
         try:
             return await _exchange(pool, connection, request, deadlines)

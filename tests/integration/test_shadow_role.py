@@ -3,11 +3,12 @@
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
 import pytest
+from msgspec import structs
 from redis.asyncio import Redis
 
 from gateway.config.load import load_text
@@ -145,7 +146,7 @@ async def test_counters_wait_while_valkey_hangs() -> None:
 async def test_two_epochs_of_one_endpoint_do_not_mix() -> None:
     """Each has its own hash, and a key may vote in both."""
     async with shadow_role(says("Paris.")) as role:
-        await role.hand_over(exchange("a"), replace(exchange("a"), epoch=2))
+        await role.hand_over(exchange("a"), structs.replace(exchange("a"), epoch=2))
         await role.until(KEYS.counts("chat-1"), b"shadowed", b"2")
         for epoch in (1, 2):
             assert (await role.hash(KEYS.cells(epoch)))[b"k/0/paired/stable"] == b"1"

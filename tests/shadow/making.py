@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from routing.arms import Arm
 from routing.bucketing import key_hash
 from shadow.answer import Answer, Ask, Json, ToolCall
@@ -45,7 +47,7 @@ def exchange(key: str = "user-1", request_id: str = "", **fields: Any) -> Exchan
     """A whole exchange served by stable at weight 0; fields can be given. Other keys have other request ids."""
     made: dict[str, Any] = {"request_body": request(), "answer_body": completion("Paris is the capital.")}
     made |= {"vote_key": key_hash("salt", key), "request_id": request_id or f"r-{key}"}
-    return replace(_EXCHANGE, **(made | fields))
+    return structs.replace(_EXCHANGE, **(made | fields))
 
 
 def on_candidate(key: str = "user-1", **fields: Any) -> Exchange:

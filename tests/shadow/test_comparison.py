@@ -1,12 +1,12 @@
 """What one request adds: exact cells, for each way that a request can end."""
 
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from routing.arms import Arm
 from routing.bucketing import WEIGHT_SCALE
@@ -265,7 +265,7 @@ def test_pace_and_tokens_are_bins_over_all_requests() -> None:
     said = says("x" * 100, completion_tokens=30)
     pace, tokens = Event.bin_of(5_000.0), Event.bin_of(30.0)
     for of, place in ((on_candidate(), "2/5000/candidate"), (exchange(), "0/0/stable")):
-        streamed = replace(of, stream=True, first_byte_ms=100.0, duration_ms=600.0)
+        streamed = structs.replace(of, stream=True, first_byte_ms=100.0, duration_ms=600.0)
         vote = own_vote(streamed, said, ASKED, ("*", "tenant=t"))
         assert vote is not None
         found = {cell for cell in vote.cells if QUANTITIES & set(cell.split("/"))}

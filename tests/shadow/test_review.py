@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from shadow.answer import Answer, ToolCall
 from shadow.reading import Measured, Unmeasured
@@ -16,7 +17,7 @@ REFUSES = (says("I can't help with that."), Measured(1.0, "unwilling"))
 
 def kept(review: Review = ALL, user: str = "u", prompt: str = "Where?", **fields: object) -> KeptPair | None:
     """The pair of stable's answer and a candidate's refusal."""
-    of = replace(exchange(user), **fields)  # type: ignore[arg-type]  # fields of an exchange
+    of = structs.replace(exchange(user), **fields)
     return kept_pair(review, of, prompt, PARIS, REFUSES)
 
 

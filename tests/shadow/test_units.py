@@ -1,8 +1,7 @@
 """Units of assignment: which requests are one, and where a request came to."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from routing.arms import Arm
 from shadow.answer import Answer, Unreadable
@@ -65,6 +64,6 @@ def test_observations_are_counted_by_window_once_for_all_slices() -> None:
 
 def test_an_exchange_without_a_window_is_counted_in_none() -> None:
     """An older data worker handed it over."""
-    vote = split_vote(replace(on_candidate(), assigned=Arm.STABLE), ASKED, read(ASKED, HELLO), ("*",))
+    vote = split_vote(structs.replace(on_candidate(), assigned=Arm.STABLE), ASKED, read(ASKED, HELLO), ("*",))
     assert vote is not None
     assert not [cell for cell in vote.cells if cell.startswith("w")]
