@@ -53,6 +53,9 @@ PROVEN: Final = frozenset({Holding.FROZEN, Holding.APPROVAL, Holding.OUTSIDE_HOU
 ACTOR: Final = "driftgate"
 """Who decides here."""
 
+VOTES_FULL: Final = "lost.votes_full"
+"""The request counter of votes that the store left out, because its memory of voting keys is bounded."""
+
 _ONLY_WARN: Final = "clients give no key, so their requests depend on each other and pairs of them only hold"
 
 
@@ -248,18 +251,40 @@ def _obstacles(view: _View) -> Iterator[Lack]:
             f"stable fails {view.recent.stable_failed:,} of {view.recent.stable_asked:,} requests itself; "
             "goes on when it recovers",
         )
-    yield from mismatches(view.evidence.ledger, facts.counts, rollout.stage)
-    if facts.blind_seconds > rollout.plan.max_blind_seconds and unanswered(view.evidence, view.reports):
-        yield Lack(
-            Holding.BLIND,
-            f"requests were served for {sentences.duration(facts.blind_seconds)} without any evidence of them; "
-            "goes on when there is some",
-        )
+    judged = {test.cell_signal for test in view.evidence.tests if test.budget_class is not BudgetClass.OBSERVE}
+    yield from mismatches(view.evidence.ledger, facts.counts, rollout.stage, judged)
+    yield from _unseen(view)
     yield from _close_to_harm(view)
     if facts.freeze is not None:
         yield Lack(Holding.FROZEN, facts.freeze.sentence(rollout.endpoint))
     if not view.is_consented:
         yield from view.lacking
+    yield from _not_by_itself(view)
+
+
+def _unseen(view: _View) -> Iterator[Lack]:
+    """Why nothing comes of the requests that are served, while there are questions left."""
+    facts = view.facts
+    if not unanswered(view.evidence, view.reports):
+        return
+    excluded = facts.counts.get(VOTES_FULL, 0)
+    if excluded:
+        yield Lack(
+            Holding.UNMEASURED,
+            f"the memory of who has voted is full, and {excluded:,} votes of new keys were left out: nothing more can "
+            "be counted in this rollout; a new one begins with an empty memory",
+        )
+    if facts.blind_seconds > view.rollout.plan.max_blind_seconds:
+        yield Lack(
+            Holding.BLIND,
+            f"requests were served for {sentences.duration(facts.blind_seconds)} without any evidence of them; "
+            "goes on when there is some",
+        )
+
+
+def _not_by_itself(view: _View) -> Iterator[Lack]:
+    """Why what is proven waits all the same: for a person, or for the hour."""
+    rollout = view.rollout
     if rollout.plan.stages[-1].weight_bps == 0 and rollout.stage == len(rollout.plan.stages) - 1:
         yield Lack(
             Holding.NOT_ENOUGH,

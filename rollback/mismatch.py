@@ -17,19 +17,24 @@ the answers that are scored are no fair sample of one of the arms. The same bet 
 that the hand-over dropped never become units. They are only counted per request, in bursts, so no bound holds for them;
 a plain difference of their shares holds the rollout, which costs time and nothing else.
 
+*Missing readings of pairs.* A pair counts where both answers were read. If one arm's answers cannot be read more often
+than the other's, the pairs that are left are no fair sample. The arm that is mirrored to has other deadlines than the
+one that answered a user, so a small difference is no fault of a model and no bound holds; above five points it holds.
+
 What is held goes on when the proportions are right again, or with a new rollout; nothing is rolled back for it.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from math import lgamma, log
 from typing import Final
 
-from rollback.ledger import Ledger
+from rollback.ledger import Ledger, Missing
 from rollback.readiness import Lack
 from rollback.rollout import Holding
 from routing.arms import Arm
 from routing.bucketing import WEIGHT_SCALE
+from shadow.cells import EVERY
 from shadow.units import Point
 
 ALPHA: Final = 0.001
@@ -39,7 +44,7 @@ CONCENTRATION: Final = 100.0
 """κ: the prior's weight in units. It expects shares off by some points at 50 %, and by their own size at 1 %."""
 
 DROPPED_SHARES: Final = 0.05
-"""A difference of the shares that the hand-over dropped above this holds."""
+"""A difference of the shares that the hand-over dropped, or that pairs lack, above this holds."""
 
 LEAST_DROPPED: Final = 50
 """Fewer drops in all are left alone."""
@@ -48,9 +53,13 @@ _Counts = Mapping[int, tuple[int, int]]
 """By weight in basis points: (candidate, stable)."""
 
 
-def mismatches(ledger: Ledger, counts: Mapping[str, int], stage: int) -> tuple[Lack, ...]:
-    """What is out of proportion in a stage, the first point first. `counts` are the rollout's request counters."""
-    return (*_points(ledger, stage), *_missing(ledger, stage), *_dropped(counts))
+def mismatches(ledger: Ledger, counts: Mapping[str, int], stage: int, judged: Collection[str] = ()) -> tuple[Lack, ...]:
+    """What is out of proportion in a stage, the first point first.
+
+    `counts` are the rollout's request counters, `judged` the cell names of the signals that decide anything.
+    """
+    unread = _unread_pairs(ledger, stage, judged)
+    return (*_points(ledger, stage), *_missing(ledger, stage), *unread, *_dropped(counts))
 
 
 def log_mismatch(candidate: int, stable: int, weight: float) -> float:
@@ -88,6 +97,25 @@ def _missing(ledger: Ledger, stage: int) -> Iterator[Lack]:
             f"answers that cannot be scored come from one arm more than from the other: {_against(seen)}; "
             "goes on when the shares agree",
         )
+
+
+def _unread_pairs(ledger: Ledger, stage: int, judged: Collection[str]) -> Iterator[Lack]:
+    """The first signal, by name, whose pairs lack one arm's reading far more often than the other's."""
+    for signal in sorted(judged):
+        by_arm = ledger.missing.get((signal, EVERY), {})
+        unread = {arm: by_arm.get((stage, "paired", arm), Missing()).unmeasured for arm in Arm}
+        if sum(unread.values()) < LEAST_DROPPED:
+            continue
+        held = ledger.paired.get((signal, EVERY))
+        pairs = (int(held.by_index(stage).sum()) if held is not None else 0) + sum(unread.values())
+        if abs(unread[Arm.CANDIDATE] - unread[Arm.STABLE]) > DROPPED_SHARES * pairs:
+            ours, theirs = (100 * unread[arm] / pairs for arm in (Arm.CANDIDATE, Arm.STABLE))
+            yield Lack(
+                Holding.MISMATCH,
+                f"{signal} could not be read off {ours:.0f} % of the candidate's answers in {pairs:,} pairs and "
+                f"{theirs:.0f} % of stable's: the pairs that are left are no fair sample; goes on when they agree",
+            )
+            return
 
 
 def _dropped(counts: Mapping[str, int]) -> Iterator[Lack]:

@@ -167,6 +167,8 @@ def signals(rows: Iterable[Signal]) -> Table:
     table.add_column("verdict", no_wrap=True)
     for row in rows:
         word, style = _VERDICTS.get(row.verdict, (row.verdict, ""))
+        if row.verdict == "harm" and row.budget_class == "observe":
+            word = "would be harm"  # only observed: this is what a guardrail would have rolled back for
         name = row.signal if row.slice == "*" else f"{row.signal}[{row.slice}]"
         table.add_row(
             f"{name} {row.source}",

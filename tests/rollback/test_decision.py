@@ -293,6 +293,15 @@ def test_each_step_down_gets_its_own_time() -> None:
     assert decide(after, blind(1802.0), LATER + 901.0).after.stage == 1
 
 
+def test_a_full_memory_of_voting_keys_is_said_and_holds() -> None:
+    """What is answered already stays answered; what is not will never be, and the sentence says why."""
+    full = {"lost.votes_full": 1234}
+    decision = decide(rollout(), facts(pairs("refusal", same=20), counts=full), LATER)
+    assert (decision.kind, decision.after.holding) == (DecisionKind.HOLD, Holding.UNMEASURED)
+    assert "the memory of who has voted is full, and 1,234 votes of new keys were left out" in decision.sentence
+    assert decide(rollout(), facts(SPOTLESS, counts=full), LATER).kind is DecisionKind.WIDEN
+
+
 def test_a_paused_rollout_steps_down_and_stays_paused() -> None:
     """Less exposure is not what a pause forbids."""
     made = commands.pause(rollout(stage=3), actor="ann", reason="lunch", now=1.0)

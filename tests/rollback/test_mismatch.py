@@ -11,7 +11,7 @@ from rollback.ledger import read
 from rollback.mismatch import ALPHA, log_mismatch, mismatches
 from rollback.rollout import Holding
 from shadow.units import Point
-from tests.rollback.scenes import facts, rollout
+from tests.rollback.scenes import facts, pairs, rollout
 
 POINTS = [point.value for point in Point]
 
@@ -92,3 +92,25 @@ def test_looking_after_every_key_is_allowed(weight: float) -> None:
 def test_a_wrong_share_is_seen_within_a_few_thousand_keys(weight: float, share: float, keys: int) -> None:
     """At the level of one point."""
     assert log_mismatch(round(keys * share), round(keys * (1 - share)), weight) >= log(4 / ALPHA)
+
+
+def unread(candidate: int, stable: int, read: int, signal: str = "schema") -> Counter[str]:
+    """Pairs of the first stage, some without one arm's reading."""
+    missing = {f"n/{signal}/*/0/paired/candidate/garbled": candidate, f"n/{signal}/*/0/paired/stable/garbled": stable}
+    return pairs(signal, same=read) + Counter(missing)
+
+
+def test_pairs_that_lack_one_arms_reading_far_more_often_hold() -> None:
+    """The sentence names the signal and both shares; a twentieth of the pairs may differ."""
+    (lack,) = mismatches(read(unread(60, 2, 438)), {}, 0, ["schema"])
+    assert lack.holding is Holding.MISMATCH
+    assert lack.sentence.startswith("schema could not be read off 12 % of the candidate's answers in 500 pairs and 0 %")
+    assert mismatches(read(unread(60, 2, 2_000)), {}, 0, ["schema"]) == ()
+    assert mismatches(read(unread(60, 58, 400)), {}, 0, ["schema"]) == ()
+
+
+def test_few_missing_readings_and_those_that_do_not_apply_hold_nothing() -> None:
+    """Thirty are no share; a request that asks for no structure lacks nothing."""
+    assert mismatches(read(unread(30, 0, 10)), {}, 0, ["schema"]) == ()
+    nothing_asked = Counter({"n/schema/*/0/paired/candidate/not_applicable": 900})
+    assert mismatches(read(pairs("schema", same=10) + nothing_asked), {}, 0, ["schema"]) == ()
