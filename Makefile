@@ -60,8 +60,8 @@ chaos: $(VENV)/.developer ## Break everything there is under load, and write wha
 	@$(BIN)/python -m pytest tests/chaos --every-fault --chaos-page docs/chaos.md $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/.developer ## CPU and memory per request, beside nginx
-	@$(BIN)/python -m loadtest.bench_cpu $(ARGS)
+bench: $(VENV)/.developer ## What a request costs, beside nginx, Envoy, vllm-router and LiteLLM (ARGS=--quick)
+	@$(BIN)/python -m loadtest.bench $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(VENV)/.developer ## Coverage-guided fuzzing of all that reads bytes from outside (ARGS="--seconds 600")
@@ -70,6 +70,14 @@ fuzz: $(VENV)/.developer ## Coverage-guided fuzzing of all that reads bytes from
 .PHONY: pictures
 pictures: $(VENV)/.developer ## Pictures of the dashboard, taken of the running demo, into docs/images
 	@$(BIN)/python -m loadtest.pictures $(ARGS)
+
+.PHONY: load
+load: $(VENV)/.developer ## A minute of realistic load: one rollout widens, one rolls back, no request fails
+	@$(BIN)/python -m loadtest.load $(ARGS)
+
+.PHONY: soak
+soak: $(VENV)/.developer ## Ten minutes of it: the slopes of memory and descriptors
+	@$(BIN)/python -m loadtest.load --soak $(ARGS)
 
 .PHONY: wheel
 wheel: $(VENV)/.driftgate ## Build the wheel into dist/

@@ -1,8 +1,7 @@
 """The first benchmark: CPU per request and memory of one data worker, beside nginx as a plain proxy, in the same run.
 
 `python -m loadtest.bench_cpu` plays interleaved rounds: nginx, the gateway without a rollout, and the gateway with
-everything on (a rollout at 50 %: assignment, capture, hand-over, counters). `--against ../before` plays the gateway of
-another checkout beside it: what a change is worth is a ratio within one run. Load comes from wrk, answers from replay
+everything on (a rollout at 50 %: assignment, capture, hand-over, counters). Load comes from wrk, answers from replay
 servers. CPU is read from the proxying process's own accounting in /proc, not from the load generator's throughput, so
 neighbours on shared cores disturb it little. The table goes to `docs/bench.md`.
 
@@ -17,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -83,8 +82,6 @@ function request()
   return wrk.format("POST", "/v1/chat/completions", nil, {body})
 end
 """
-READY_SECONDS: Final = 60.0
-"""For a gateway to start on a machine that is busy with others."""
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -177,57 +174,36 @@ def scripts(place: Path, recorded: Path) -> dict[str, Path]:
     return made
 
 
-@dataclass(slots=True)
-class Driven:
-    """A gateway under load, its data worker's process id, and what it is called in the table."""
-
-    gateway: Gateway
-    worker: int
-    name: str
-
-    def way(self, doing: str) -> Way:
-        """It as a way, doing something."""
-        return Way(f"{self.name}, {doing}", self.gateway.data_port, self.worker)
-
-
-def start_gateway(processes: Processes, name: str, models: Mapping[str, str], source: Path | None = None) -> Driven:
-    """Start a gateway, of another checkout where one is given, and wait until it serves."""
-    place = processes.place / name
-    place.mkdir()
-    gateway = Gateway(processes, place / "driftgate.yaml", free_port(), free_port(), name=name, source=source)
-    text = _CONFIG.format(data=gateway.data_port, admin=gateway.admin_port, state=place / "state", **models)
-    gateway.config.write_text(text)
-    gateway.start()
-    gateway.wait_ready(READY_SECONDS)
-    return Driven(gateway, _worker(processes, name, "data"), name)
-
-
-def bench(place: Path, rounds: int, against: Path | None) -> list[Round]:
-    """Start everything, and play the rounds interleaved; `against`: a checkout whose gateway is played beside ours."""
+def bench(place: Path, rounds: int) -> list[Round]:
+    """Start everything, and play the rounds interleaved."""
     with Processes(place) as processes:
         recorded = invented.write(place, "lumen-1", repeat=4)
         stable = start_replay(processes, "stable", "lumen-1", recorded)
         candidate = start_replay(processes, "candidate", "lumen-2", recorded)
-        models = {"stable": stable.base_url, "candidate": candidate.base_url}
-        driven = [start_gateway(processes, "driftgate", models)]
-        if against is not None:
-            driven.append(start_gateway(processes, "driftgate before", models, against))
+        gateway = Gateway(processes, place / "driftgate.yaml", free_port(), free_port())
+        gateway.config.write_text(
+            _CONFIG.format(
+                data=gateway.data_port, admin=gateway.admin_port, state=place / "state",
+                stable=stable.base_url, candidate=candidate.base_url,
+            )
+        )  # fmt: skip
+        gateway.start()
+        gateway.wait_ready()
         port = free_port()
         (place / "nginx.conf").write_text(_NGINX.format(place=place, upstream=stable.port, port=port))
         processes.start("nginx", ["nginx", "-p", str(place), "-c", str(place / "nginx.conf")])
         nginx = Way("nginx proxy_pass", port, _worker(processes, "nginx", "worker process"))
+        worker = _worker(processes, "gateway", "data")
         kinds = scripts(place, recorded)
         found: list[Round] = []
         for _ in range(rounds):
             for kind, script in kinds.items():
                 found.append(play(nginx, kind, script))
-                found += [play(each.way("no rollout"), kind, script) for each in driven]
-            for each in driven:
-                each.gateway.command(ENDPOINT, "rollouts", {"candidate": "lumen-2", "reason": "bench"})
+                found.append(play(Way("driftgate, no rollout", gateway.data_port, worker), kind, script))
+            gateway.command(ENDPOINT, "rollouts", {"candidate": "lumen-2", "reason": "bench"})
             for kind, script in kinds.items():
-                found += [play(each.way("rollout at 50 %"), kind, script) for each in driven]
-            for each in driven:
-                each.gateway.command(ENDPOINT, "rollback", {"reason": "bench"})
+                found.append(play(Way("driftgate, rollout at 50 %", gateway.data_port, worker), kind, script))
+            gateway.command(ENDPOINT, "rollback", {"reason": "bench"})
         return found
 
 
@@ -246,7 +222,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and write the page."""
     parser = argparse.ArgumentParser(description="CPU per request beside nginx.")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--against", type=Path, help="another checkout, whose gateway is played beside this one")
     parser.add_argument("--dry", action="store_true", help="do not write docs/bench.md")
     given = parser.parse_args(arguments)
     missing = [name for name in ("nginx", "wrk") if shutil.which(name) is None]
@@ -254,9 +229,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"bench: skipped, {' and '.join(missing)} not installed")
         return 0
     with tempfile.TemporaryDirectory(prefix="dg-bench-") as made:
-        rounds = bench(Path(made), given.rounds, given.against)
+        rounds = bench(Path(made), given.rounds)
     print(table(rounds))
-    if not given.dry and given.against is None:
+    if not given.dry:
         _PAGE.parent.mkdir(exist_ok=True)
         _PAGE.write_text(_PAGE_TEXT.format(table=table(rounds)), encoding="utf-8")
     return 1 if any(each.errors for each in rounds) else 0

@@ -20,7 +20,7 @@ from typing import Final
 import anyio
 import uvloop
 
-from loadtest.bench_cpu import rss_mib
+from loadtest.bench_play import rss_mib
 from loadtest.processes import Gateway, Processes, ProcessFailed, free_port
 
 CONNECTIONS: Final = 10_000
@@ -160,7 +160,7 @@ async def stay(gateway: Gateway, worker: int, count: int) -> Beside:
     asked = monotonic() - began
     began = monotonic()
     await anyio.to_thread.run_sync(gateway.rollout, "chat")
-    found = Beside(asked, monotonic() - began, status, rss_mib(worker), descriptors(worker))
+    found = Beside(asked, monotonic() - began, status, rss_mib([worker]), descriptors(worker))
     for each in (*writers, writer):
         each.transport.abort()
     return found
@@ -182,9 +182,9 @@ async def play(place: Path, count: int) -> list[str]:
         await anyio.to_thread.run_sync(gateway.wait_ready)
         (worker,) = gateway.children("child data")
         await abandon(gateway.data_port, min(1_000, count), shared)
-        before, held = rss_mib(worker), descriptors(worker)
+        before, held = rss_mib([worker]), descriptors(worker)
         longest = await abandon(gateway.data_port, count, shared)
-        after, left = rss_mib(worker), descriptors(worker)
+        after, left = rss_mib([worker]), descriptors(worker)
         print(f"{count:,} requests abandoned in {len(PHASES)} phases: model server free {longest * 1000:.0f} ms after")
         print(f"data worker: {before:.1f} → {after:.1f} MiB, {held} → {left} descriptors")
         beside = await stay(gateway, worker, count)

@@ -27,7 +27,7 @@ from redis import Redis
 from gateway import shadowing, valkey
 from gateway.config.load import load_text
 from gateway.runtime import Runtime
-from loadtest.bench_cpu import cpu_seconds
+from loadtest.bench_play import cpu_seconds
 from loadtest.processes import Processes, ProcessFailed, start_replay
 from loadtest.signals_speed import PAIRS_PER_SECOND, answer, exchange, words
 from routing.bucketing import key_hash
@@ -144,7 +144,7 @@ def run(place: Path, pairs: int, rate: float) -> Ran:
         _until_listening(processes, runtime)
         _warm(redis, runtime)
         frames = _frames(pairs, "measured")
-        before = (cpu_seconds(worker.pid), cpu_seconds(store.pid), _scripts(redis), monotonic())
+        before = (cpu_seconds([worker.pid]), cpu_seconds([store.pid]), _scripts(redis), monotonic())
         anyio.run(_hand_over, runtime.shadow_socket, frames, rate)
         counts = _until_done(redis, "measured", pairs)
         took = monotonic() - before[3]
@@ -153,8 +153,8 @@ def run(place: Path, pairs: int, rate: float) -> Ran:
         return Ran(
             scored / took,
             counts.get("shed", 0),
-            1_000.0 * (cpu_seconds(worker.pid) - before[0]) / max(1, scored),
-            1_000.0 * (cpu_seconds(store.pid) - before[1]) / max(1, scored),
+            1_000.0 * (cpu_seconds([worker.pid]) - before[0]) / max(1, scored),
+            1_000.0 * (cpu_seconds([store.pid]) - before[1]) / max(1, scored),
             int(batches),
             script_us / 1_000.0 / max(1, batches),
             int(str(redis.hlen(EndpointKeys("dg", "chat").cells(1)))),
