@@ -63,6 +63,10 @@ chaos: $(VENV)/.developer ## Break everything there is under load, and write wha
 bench: $(VENV)/.developer ## What a request costs, beside nginx, Envoy, vllm-router and LiteLLM (ARGS=--quick)
 	@$(BIN)/python -m loadtest.bench $(ARGS)
 
+.PHONY: same
+same: $(VENV)/.developer ## A/A: 20,000 requests, a candidate that is stable itself, no fallback
+	@$(BIN)/python -m loadtest.same $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(VENV)/.developer ## Coverage-guided fuzzing of all that reads bytes from outside (ARGS="--seconds 600")
 	@$(BIN)/python -m loadtest.fuzz $(ARGS)
