@@ -29,6 +29,8 @@ T = TypeVar("T")
 LEASE_SECONDS: Final = 3.0
 GRACE_SECONDS: Final = 0.5
 """What a request that was assigned just before may take to reach a model server on a busy machine."""
+POLL_SECONDS: Final = 1.0
+"""What makes up for a lost publication (`gateway.data.worker`)."""
 RATE: Final = 40.0
 """Questions a second to each gateway: load enough for a fault to hit some, little enough for a busy machine."""
 IN_FLIGHT: Final = 16
@@ -217,6 +219,14 @@ class Site:
         """The latest rollout, as a gateway's admin API shows it."""
         return self.gateways[gateway].rollout("chat")
 
+    def weight(self) -> int:
+        """The rollout's weight, −1 while the admin plane does not answer; 100 % once it is promoted."""
+        try:
+            now = self.rollout()
+        except httpx.HTTPError:
+            return -1
+        return 10_000 if now["phase"] == "promoted" else int(now["weight_bps"])
+
     def state(self) -> str:
         """Phase and weight in a word, as seen from any gateway that answers."""
         for gateway in range(len(self.gateways)):
@@ -232,7 +242,14 @@ class Site:
         durability: dict[str, Any] = answer["durability"]
         if durable:
             assert durability["state"] == "durable", durability
+            self._is_over(monotonic())
         return durability
+
+    def _is_over(self, acknowledged: float) -> None:
+        """Nobody, at any gateway, reaches the candidate once each has had time for a poll: far below a lease."""
+        sleep(POLL_SECONDS + GRACE_SECONDS + 0.5)  # half a second of traffic in which it would be seen
+        late = self.candidate_users(acknowledged + POLL_SECONDS + GRACE_SECONDS)
+        assert not late, f"{len(late)} requests reached the candidate after an acknowledged rollback"
 
     def wait_for(self, phase: str, seconds: float = 60.0, gateway: int = 0) -> dict[str, Any]:  # Any: a JSON object
         """Wait until the rollout is in a phase, as one of the gateways sees it."""
