@@ -13,19 +13,19 @@ Not modelled: keys that run out, a candidate that fails to answer, and fewer mir
 """
 
 from dataclasses import dataclass, replace
-from math import inf, log
+from math import inf
 from typing import Final
 
 import numpy as np
 
 from rollback import sentences
-from rollback.budget import LENGTH_CLIP, Test, expand
+from rollback.budget import Test, expand
 from rollback.errors import InvalidPlan
 from rollback.forecast_runs import Leaving, advance, floor_of, generator, leaving, starting
 from rollback.forecast_streams import StageSetting
-from rollback.plan import Budget, BudgetClass, Plan
-from rollback.profiles import Profile, Traffic
-from rollback.verdict import Source
+from rollback.plan import BudgetClass, Plan
+from rollback.profiles import Profile, SignalProfile, Traffic
+from rollback.verdict import Side, Source, TestKind
 from routing.bucketing import WEIGHT_SCALE
 
 DRIFTS: Final = (0.5, 1.0, 2.0, 5.0)
@@ -59,14 +59,17 @@ class StageForecast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftForecast:
-    """What becomes of a candidate whose `signal` drifts by `times` × its upper limit (reckoned from what is expected).
+    """What becomes of a candidate whose `signal` drifts by `times` × a limit (reckoned from what is expected).
 
+    The limit is that of `side` and `kind`; `drift` is in units of X, also where the limit is a ratio or a ceiling.
     `caught` is the share that is rolled back; the rest is promoted, or held for good. `candidate_requests` is what the
     candidate serves on average until it is caught, `late_candidate_requests` what one caught rollout in ten exceeds;
     None where hardly any is caught. `seconds` is None without a rate.
     """
 
     signal: str
+    side: Side
+    kind: TestKind
     times: float
     drift: float
     caught: float
@@ -107,12 +110,12 @@ def forecast(plan: Plan, traffic: Traffic, profile: Profile, *, drifts: tuple[fl
     left = [leaving(setting, random) for setting in settings]
     stages = tuple(_stage(setting, each) for setting, each in zip(settings, left, strict=True))
     caught = tuple(
-        _drift(settings, left, budget, times)
+        _drift(settings, left, limit, times)
         for budget in plan.budgets
-        if budget.budget_class is BudgetClass.GUARDRAIL
-        and _limit(budget) is not None
-        and profile.of(budget.signal).applies > 0.0
+        if budget.budget_class is BudgetClass.GUARDRAIL and profile.of(budget.signal).applies > 0.0
+        for limit in _limits(settings[0], budget.signal)
         for times in drifts
+        if limit.can_be(times)
     )
     return Forecast(
         plan=plan,
@@ -171,25 +174,50 @@ def _waits_for(setting: StageSetting, left: Leaving, mean: float) -> str:
     return max(left.alone, key=lambda signal: float(np.median(left.alone[signal])), default="time")
 
 
-def _limit(budget: Budget) -> float | None:
-    """The budget's limit upwards, in units of X; None where it has none."""
-    if budget.signal == "length":
-        high = budget.expected[1] if budget.expected is not None else budget.within
-        return None if high is None else log(1.0 + high) / LENGTH_CLIP
-    if budget.expected is not None:
-        return budget.expected[1]
-    return budget.max_increase if budget.max_increase is not None else budget.max_excess_disagreement
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """A limit of one signal, as the drift `at` it in units of X. `wanted` is that of a candidate that does well."""
+
+    signal: str
+    side: Side
+    kind: TestKind
+    wanted: float
+    at: float
+    stable: SignalProfile
+
+    def drift(self, times: float) -> float:
+        """So many times the limit."""
+        return self.wanted + times * (self.at - self.wanted)
+
+    def can_be(self, times: float) -> bool:
+        """Whether a candidate can drift so far: no rate falls below 0 or rises above 1."""
+        return self.stable.spread > 0.0 or 0.0 <= self.stable.rate + self.drift(times) <= 1.0
 
 
-def _drift(settings: list[StageSetting], left: list[Leaving], budget: Budget, times: float) -> DriftForecast:
-    wanted = settings[0].wanted(budget.signal)
-    drift = wanted + times * ((_limit(budget) or 0.0) - wanted)
+def _limits(setting: StageSetting, signal: str) -> tuple[_Limit, ...]:
+    """Each limit once, whichever sources there are for it. A tail's is left out: how it moves is not supposed."""
+    stable, wanted = setting.profile.of(signal), setting.wanted(signal)
+    at: dict[tuple[Side, TestKind], float] = {}
+    for test in setting.tests:
+        if test.signal == signal and test.kind is not TestKind.TAIL:
+            at[test.side, test.kind] = _drift_at(test, stable.rate)
+    return tuple(_Limit(signal, side, kind, wanted, each, stable) for (side, kind), each in at.items())
+
+
+def _drift_at(test: Test, rate: float) -> float:
+    if test.kind is TestKind.RATIO:
+        return rate * (test.limit - 1.0)
+    return test.limit - rate if test.kind is TestKind.CEILING else test.limit
+
+
+def _drift(settings: list[StageSetting], left: list[Leaving], limit: _Limit, times: float) -> DriftForecast:
+    drift, signal = limit.drift(times), limit.signal
     walkers, random = starting(), generator()
     for setting, stage in zip(settings, left, strict=True):
         others = np.full(len(stage.together), floor_of(setting))
-        for signal, at in stage.alone.items():
-            others = others if signal == budget.signal else np.maximum(others, at)
-        advance(setting, budget.signal, drift, others, walkers, random)
+        for name, at in stage.alone.items():
+            others = others if name == signal else np.maximum(others, at)
+        advance(setting, signal, drift, others, walkers, random)
         if not walkers.alive.any():
             break
     caught = walkers.caught
@@ -197,7 +225,9 @@ def _drift(settings: list[StageSetting], left: list[Leaving], budget: Budget, ti
     served = np.sort(walkers.served[caught])
     rate = settings[0].traffic.requests_per_second
     return DriftForecast(
-        signal=budget.signal,
+        signal=signal,
+        side=limit.side,
+        kind=limit.kind,
         times=times,
         drift=drift,
         caught=float(caught.mean()),

@@ -98,7 +98,7 @@ def _drifts(found: wire.Planned) -> Table:
     for drift in found.drifts:
         rarely = drift.rolled_back < _RARELY
         table.add_row(
-            drift.signal,
+            _limit(drift),
             f"{drift.times:g} ×",
             f"{100 * drift.rolled_back:.0f} %",
             _NOTHING if rarely else count(drift.candidate_requests),
@@ -106,6 +106,12 @@ def _drifts(found: wire.Planned) -> Table:
             _NOTHING if rarely else duration(drift.seconds),
         )
     return table
+
+
+def _limit(drift: wire.PlannedDrift) -> str:
+    """The signal, and which of its limits where it is not the usual one."""
+    names = [drift.signal, *(["less"] if drift.side == "lower" else []), *([drift.limit] * (drift.limit != "points"))]
+    return ", ".join(names)
 
 
 def count(value: float | None) -> str:

@@ -210,9 +210,14 @@ class PlannedStage(msgspec.Struct, frozen=True):
 
 
 class PlannedDrift(msgspec.Struct, frozen=True):
-    """What becomes of a candidate that drifts by `times` its limit; shares and numbers of requests."""
+    """What becomes of a candidate that drifts by `times` a limit; shares and numbers of requests.
+
+    `side` is `upper` or `lower`; `limit` is `points`, `ratio` or `ceiling`.
+    """
 
     signal: str = ""
+    side: str = "upper"
+    limit: str = "points"
     times: float = 0.0
     rolled_back: float = 0.0
     promoted: float = 0.0

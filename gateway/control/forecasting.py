@@ -183,6 +183,8 @@ def _stage_view(stage: StageForecast) -> View:
 def _drift_view(drift: DriftForecast) -> View:
     return {
         "signal": drift.signal,
+        "side": drift.side.value,
+        "limit": drift.kind.value,
         "times": drift.times,
         "rolled_back": drift.caught,
         "promoted": drift.promoted,

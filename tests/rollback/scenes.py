@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from rollback import commands
 from rollback.decision import Facts
+from rollback.ledger import read
 from rollback.plan import Budget, BudgetClass, Plan, Stage
 from rollback.rollout import Rollout
 from rollback.verdict import Side, SignalReport, Source, TestKind
@@ -51,6 +52,12 @@ def rollout(*budgets: Budget, stage: int = 0, stages: tuple[Stage, ...] = STAGES
     for _ in range(stage):
         made = commands.promote_step(made, actor="ci", reason="", now=0.0)
     return made
+
+
+def forget() -> None:
+    """Nothing is remembered of where counters stand among their names, as in another process."""
+    for number in range(9):
+        read({f"k/{number}/other/stable": 1})
 
 
 def pairs(signal: str, stage: int = 0, slice_: str = "*", **counts: int) -> Counter[str]:

@@ -13,6 +13,7 @@ from rollback.forecast import DriftForecast, ensure_it_can_finish, forecast
 from rollback.plan import Budget, Plan, Stage
 from rollback.profiles import Profile, SignalProfile, Traffic, is_keyless, new_keys_of, profile_of
 from rollback.rollout import Rollout
+from rollback.verdict import Side, TestKind
 from tests.rollback import scenes
 from tests.rollback.scenes import AGREEMENT, ERRORS, LENGTH, REFUSAL, SCHEMA
 
@@ -27,13 +28,14 @@ TENTH_ONLY = (Stage(1000, min_keys=100),)
 class Simulated:
     """One rollout whose requests are drawn: counters as shadow workers would write them, judged by `decide`."""
 
-    def __init__(self, plan: Plan, drift: float, seed: int) -> None:
+    def __init__(self, plan: Plan, drift: float, seed: int, profile: Profile = PROFILE) -> None:
         self.rollout: Rollout = scenes.rollout(*plan.budgets, stages=plan.stages)
         self.cells: Counter[str] = Counter()
         self.left_after: list[float] = []
         self.served = 0.0
         self.kind = DecisionKind.HOLD
         self._drift = drift
+        self._profile = profile
         self._random = np.random.default_rng(seed)
 
     def run(self, most: float) -> "Simulated":
@@ -60,10 +62,10 @@ class Simulated:
         self.served += requests * w
         votes = round(requests * TRAFFIC.new_keys)
         pairs = self._random.binomial(votes, TRAFFIC.sample)
-        for signal, at in PROFILE.signals.items():
+        for signal, at in self._profile.signals.items():
             drift = self._drift if signal == "refusal" else 0.0
             if signal == "refusal" or weight == 0:
-                better, worse = at.differing, at.differing + drift
+                better, worse = at.differing + max(-drift, 0.0), at.differing + max(drift, 0.0)
                 drawn = self._random.multinomial(pairs, [better, 1 - better - worse, worse])
                 for index, count in zip((-20, 0, 20), drawn, strict=True):
                     self.cells[f"p/{signal}/*/{stage}/{index}"] += int(count)
@@ -102,9 +104,50 @@ def test_a_drift_is_caught_after_as_many_requests_as_forecast(times: float) -> N
     assert said.candidate_requests == pytest.approx(np.mean([run.served for run in runs]), rel=0.25)
 
 
-def drift_of(drifts: tuple[DriftForecast, ...], times: float) -> DriftForecast:
-    """The forecast for refusal at this multiple."""
-    return next(each for each in drifts if (each.signal, each.times) == ("refusal", times))
+def drift_of(
+    drifts: tuple[DriftForecast, ...], times: float, side: Side = Side.UPPER, kind: TestKind = TestKind.POINTS
+) -> DriftForecast:
+    """The forecast for refusal at this multiple of this limit."""
+    return next(
+        each for each in drifts if (each.signal, each.times, each.side, each.kind) == ("refusal", times, side, kind)
+    )
+
+
+OTHER_LIMITS = {
+    "fewer refusals than are allowed": (Budget("refusal", max_decrease=0.04), Side.LOWER, TestKind.POINTS, 0.2),
+    "a ratio": (Budget("refusal", max_increase=0.5, max_ratio=2.5), Side.UPPER, TestKind.RATIO, 0.03),
+    "a ceiling": (Budget("refusal", max_increase=0.5, ceiling=0.08), Side.UPPER, TestKind.CEILING, 0.03),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_LIMITS)
+def test_a_drift_beyond_another_limit_is_caught_as_forecast(name: str) -> None:
+    """Downwards, and where only users show it: within a quarter, in rollouts judged by the real judge."""
+    budget, side, kind, rate = OTHER_LIMITS[name]
+    times = 4.0
+    profile = Profile({"refusal": SignalProfile(rate=rate, differing=0.012, measured=True)})
+    plan = scenes.plan(budget, stages=TENTH_ONLY)
+    said = drift_of(forecast(plan, TRAFFIC, profile, drifts=(times,)).drifts, times, side, kind)
+    runs = [Simulated(plan, said.drift, seed, profile).run(50_000) for seed in range(ROLLOUTS)]
+    caught = [run.served for run in runs if run.kind is DecisionKind.ROLL_BACK]
+    assert said.caught == pytest.approx(len(caught) / ROLLOUTS, abs=0.15)
+    assert said.candidate_requests == pytest.approx(np.mean(caught), rel=0.25)
+
+
+def test_no_rate_is_supposed_to_fall_below_nothing() -> None:
+    """Of three refusals in a hundred four cannot go: of that drift there is no forecast."""
+    plan = scenes.plan(Budget("refusal", max_increase=0.02, max_decrease=0.01), stages=TENTH_ONLY)
+    drifts = forecast(plan, TRAFFIC, PROFILE).drifts
+    assert [each.times for each in drifts if each.side is Side.LOWER] == [0.5, 1.0, 2.0]
+    assert [each.times for each in drifts if each.side is Side.UPPER] == [0.5, 1.0, 2.0, 5.0]
+
+
+def test_length_is_forecast_both_ways() -> None:
+    """Longer and shorter answers have limits of their own."""
+    plan = scenes.plan(LENGTH, stages=SHADOW_THEN_TENTH)
+    found = {each.side: each for each in forecast(plan, TRAFFIC, PROFILE, drifts=(2.0,)).drifts}
+    assert {side: each.drift > 0.0 for side, each in found.items()} == {Side.UPPER: True, Side.LOWER: False}
+    assert all(each.caught > 0.95 for each in found.values())
 
 
 def test_within_the_limit_hardly_any_candidate_is_rolled_back() -> None:

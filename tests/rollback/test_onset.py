@@ -17,7 +17,7 @@ from rollback.onset import LEAST_VOTES, MOST_WINDOWS, bar, detect, onset
 from rollback.plan import Budget, BudgetClass
 from rollback.sequential import PAIRED_HARM, Tally, log_evidence, log_mean_exp
 from rollback.verdict import Verdict
-from tests.rollback.scenes import ERRORS, REFUSAL, facts, pairs, plan, rollout, row, split, total
+from tests.rollback.scenes import ERRORS, REFUSAL, facts, forget, pairs, plan, rollout, row, split, total
 
 ONES = np.ones(3)
 KINDS = Tally(np.array([-1.0, 0.0, 1.0]), ONES, -ONES, ONES)
@@ -90,7 +90,10 @@ def test_the_order_of_counters_changes_nothing(random: Random) -> None:
     """To the last bit."""
     items = list(total([GOOD, BAD]).items())
     random.shuffle(items)
-    assert judge(rollout(), dict(items)) == judge(rollout(), total([GOOD, BAD]))
+    forget()
+    judged = judge(rollout(), dict(items))
+    forget()
+    assert judged == judge(rollout(), total([GOOD, BAD]))
 
 
 def test_thin_windows_are_joined_until_they_hold_enough_votes() -> None:

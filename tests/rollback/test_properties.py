@@ -12,7 +12,7 @@ from rollback.evidence import judge
 from rollback.plan import Budget
 from rollback.rollout import Phase
 from rollback.verdict import Source, TestKind
-from tests.rollback.scenes import REFUSAL, facts, pairs, rollout, row, split, total, votes
+from tests.rollback.scenes import REFUSAL, facts, forget, pairs, rollout, row, split, total, votes
 
 JUDGED = rollout(Budget("refusal", max_increase=0.02, max_decrease=0.05, max_ratio=2.5, ceiling=0.2), stage=3)
 
@@ -37,7 +37,10 @@ def test_replicas_may_add_their_counters_in_any_order(
     """Counters of windows and units too: sums are sums, to the last bit of the verdict."""
     merged = total([one, other])
     turned = dict(sorted(total([other, one]).items(), reverse=True))
-    assert decide(JUDGED, facts(merged), 10_000.0) == decide(JUDGED, facts(turned), 10_000.0)
+    forget()
+    decided = decide(JUDGED, facts(merged), 10_000.0)
+    forget()
+    assert decide(JUDGED, facts(turned), 10_000.0) == decided
 
 
 @settings(max_examples=60, deadline=None)

@@ -41,6 +41,15 @@ def test_a_plan_shows_time_and_exposure(run: Run, admin: Admin) -> None:
     assert max(map(len, ran.out.splitlines())) <= 80
 
 
+def test_a_drift_is_named_by_its_limit_where_there_are_several(run: Run, admin: Admin) -> None:
+    """Downwards, and beyond a ratio."""
+    less, ratio = DRIFT | {"side": "lower", "limit": "points"}, DRIFT | {"side": "upper", "limit": "ratio"}
+    admin.on(PLAN, forecast(drifts=[DRIFT, less, ratio]))
+    ran = run("plan", "chat", "--candidate", "b", "--server", admin.url)
+    named = [line.partition(" 2 ×")[0].strip() for line in ran.out.splitlines() if " 2 ×" in line]
+    assert named == ["refusal", "refusal, less", "refusal, ratio"]
+
+
 def test_a_plan_that_cannot_finish_fails_with_the_reason(run: Run, admin: Admin) -> None:
     """So that a pipeline stops before it starts a rollout."""
     never = STAGE | dict.fromkeys(("requests", "late_requests", "candidate_requests", "seconds", "late_seconds"))
