@@ -3,6 +3,7 @@
 A key is a random token that is shown once. The configuration holds its HMAC-SHA256 under DRIFTGATE_KEY_SECRET, so that
 neither a leaked file nor a leaked secret alone opens anything. Keys are found by the first digits of their digest and
 the rest is compared in constant time; without the secret nobody can steer a digest, so timing tells nothing of a key.
+An entry may hold two, while one takes the other's place, and each may have an end.
 
 Who may do what: the data plane is for `app` and `admin`; viewer, operator and deployer keys sit in dashboards and CI
 jobs, which have no business spending tokens. The admin plane is for viewer < operator < deployer < admin, never `app`.
@@ -14,8 +15,10 @@ A gateway without keys is open: everybody may do everything, and so it listens o
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -24,6 +27,8 @@ SECRET_VARIABLE: Final = "DRIFTGATE_KEY_SECRET"  # noqa: S105  # the variable's 
 SECRET_LEAST_LENGTH: Final = 16
 """A shorter secret could be guessed offline by whoever holds a configuration file and one key."""
 HASH_PREFIX: Final = "hmac-sha256:"
+UNTIL: Final = " until "
+"""Between a stored hash and the instant at which it ends."""
 TOKEN_PREFIX: Final = "dg_"  # noqa: S105  # lets secret scanners recognise a leaked key; the rest is random
 TOKEN_BYTES: Final = 32
 SHELF_DIGITS: Final = 8
@@ -90,7 +95,9 @@ class KeyEntry(Protocol):
     @property
     def role(self) -> Role: ...  # noqa: D102
     @property
-    def hash(self) -> str: ...  # noqa: D102
+    def hashes(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def expires_at(self) -> float | None: ...  # noqa: D102
     @property
     def tenant(self) -> str | None: ...  # noqa: D102
     @property
@@ -124,23 +131,47 @@ def bearer(authorization: str | None) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One digest that opens the gateway, whose it is, and until when (Unix seconds; None: for good)."""
+
+    digits: str
+    caller: Caller
+    until: float | None = None
+
+
+def until_of(stored: str, expires_at: float | None) -> float | None:
+    """When a stored hash ends: by itself (`… until 2027-01-31T12:00:00Z`), with its entry, or never."""
+    _, _, ends = stored.partition(UNTIL)
+    known = [at for at in (datetime.fromisoformat(ends).timestamp() if ends else None, expires_at) if at is not None]
+    return min(known, default=None)
+
+
 class KeyRing:
     """The keys that open this gateway. Made once per process; holds digests, never keys."""
 
-    def __init__(self, callers: Mapping[str, Caller], secret: str) -> None:
+    def __init__(self, kept: Iterable[Kept] | None, secret: str, clock: Callable[[], float]) -> None:
+        self._is_open = kept is None
         self._secret = secret.encode()
-        self._shelves: dict[str, list[tuple[str, Caller]]] = {}
-        for stored, caller in callers.items():
-            self._shelves.setdefault(stored[:SHELF_DIGITS], []).append((stored, caller))
+        self._clock = clock
+        self._shelves: dict[str, list[Kept]] = {}
+        for each in kept or ():
+            self._shelves.setdefault(each.digits[:SHELF_DIGITS], []).append(each)
 
     @classmethod
-    def from_config(cls, keys: Iterable[KeyEntry], secret: str | None) -> "KeyRing":
-        """The ring for `keys`; open where there are none. Raises `KeySecretMissing`."""
+    def from_config(
+        cls,
+        keys: Iterable[KeyEntry],
+        secret: str | None,
+        clock: Callable[[], float] = time.time,  # noqa: TID251  # a key's end is a date, for people
+    ) -> "KeyRing":
+        """The ring for `keys`; open where there are none, not where all have ended. Raises `KeySecretMissing`."""
         entries = tuple(keys)
         if not entries:
-            return cls({}, "")
-        callers = {
-            entry.hash.removeprefix(HASH_PREFIX): Caller(
+            return cls(None, "", clock)
+        kept = []
+        for entry in entries:
+            caller = Caller(
                 name=entry.name,
                 role=entry.role,
                 tenant=entry.tenant,
@@ -149,14 +180,17 @@ class KeyRing:
                 ring=entry.ring,
                 data_class=entry.data_class,
             )
-            for entry in entries
-        }
-        return cls(callers, _usable(secret))
+            kept += [
+                Kept(stored.partition(UNTIL)[0].removeprefix(HASH_PREFIX), caller, until_of(stored, entry.expires_at))
+                for stored in entry.hashes
+                if stored.startswith(HASH_PREFIX)
+            ]
+        return cls(kept, _usable(secret), clock)
 
     @property
     def is_open(self) -> bool:
         """Whether there are no keys, so that everybody may do everything."""
-        return not self._shelves
+        return self._is_open
 
     def authenticate(self, token: str | None) -> Caller | None:
         """Whose key `token` is; None where it opens nothing. An open ring takes any token, and none."""
@@ -174,10 +208,12 @@ class KeyRing:
     def named_by(self, digits: str) -> Caller | None:
         """Whose key's digest begins with `digits`, which are at least a shelf's."""
         found = None
-        for stored, caller in self._shelves.get(digits[:SHELF_DIGITS], ()):
-            if hmac.compare_digest(stored[: len(digits)], digits):
-                found = caller
-        return found
+        for kept in self._shelves.get(digits[:SHELF_DIGITS], ()):
+            if hmac.compare_digest(kept.digits[: len(digits)], digits):
+                found = kept
+        if found is None or (found.until is not None and self._clock() >= found.until):
+            return None
+        return found.caller
 
     def sealed(self, text: str) -> str:
         """The digest of `text` under the ring's secret: of a token, or of what this gateway wants to know again."""

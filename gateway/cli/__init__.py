@@ -1,7 +1,8 @@
 """The command line: `driftgate …`.
 
 S  `main`      the entry point, and the one place where an error becomes a sentence and an exit code
-S  `local`     `init`, `check`, `key create`: files and keys, no gateway needed
+S  `local`     `init`, `check`: files, no gateway needed
+S  `apikeys`   `key create`, `list`, `rotate`, `revoke`
 S  `examining` `doctor`
 S  `serving`   `serve` and `demo`
 S  `rollouts`  `start`, `retry`, `pause`, `resume`, `promote`, `approve`, `rollback`

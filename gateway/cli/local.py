@@ -1,4 +1,4 @@
-"""Commands that need no gateway: `init`, `check`, `key create`. They open no connection and load no server."""
+"""Commands that need no gateway: `init`, `check`. They open no connection and load no server."""
 
 import os
 from dataclasses import asdict
@@ -6,16 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from gateway.cli import printing
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.options import Json
 from gateway.config import starter
-from gateway.config.complaints import complaints
 from gateway.config.load import examine_file
-from gateway.config.model import KeySpec
-from gateway.keys import SECRET_VARIABLE, KeyRing, KeySecretMissing, Role, new_token, stored_hash
+from gateway.keys import SECRET_VARIABLE, KeyRing, KeySecretMissing
 
 DEFAULT_FILE = Path("driftgate.yaml")
 
@@ -65,44 +62,3 @@ def check(
         printing.show(f"{path}: {'1 error' if count == 1 else f'{count} errors'}" if count else f"{path}: ok")
     if examined.problems:
         raise typer.Exit(ExitCode.FAILED)
-
-
-def create_key(
-    name: Annotated[str, typer.Option("--name", help="Who holds it, for the audit record.", show_default=False)],
-    role: Annotated[Role, typer.Option("--role", help="What it may do.", show_default=False)],
-    *,
-    tenant: Annotated[str | None, typer.Option("--tenant", help="Value of the slice key.tenant.")] = None,
-    endpoint: Annotated[
-        list[str] | None, typer.Option("--endpoint", help="Only this endpoint; repeat it for several.")
-    ] = None,
-    pin: Annotated[bool, typer.Option("--pin", help="May choose the arm and the sticky key of a request.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Make an API key: prints the key, once, and the entry for the configuration's `keys`."""
-    token = new_token()
-    try:
-        entry: dict[str, object] = {"name": name, "role": role.value}
-        entry |= {"tenant": tenant} if tenant else {}
-        entry |= {"endpoints": endpoint} if endpoint else {}
-        entry |= {"pin": True} if pin else {}
-        entry["hash"] = stored_hash(os.environ.get(SECRET_VARIABLE, ""), token)
-        KeySpec.model_validate(entry)
-    except KeySecretMissing as error:
-        raise CommandFailed(str(error)) from error
-    except ValidationError as error:
-        path, message, fix, _ = next(complaints(error, KeySpec))
-        raise CommandFailed(f"--{path[0]}: {message}", fix, ExitCode.USAGE) from error
-    if as_json:
-        printing.show_json({"key": token, "entry": entry})
-        return
-    written = ", ".join(f"{key}: {_yaml(value)}" for key, value in entry.items())
-    printing.show(f"key (shown only now): {token}", "entry for `keys`:", f"  - {{{written}}}")
-
-
-def _yaml(value: object) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(str, value))}]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = str(value)
-    return f'"{text}"' if ":" in text or text.isdigit() else text

@@ -12,7 +12,19 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
-from gateway.cli import applying, examining, freezing, local, looking, planning, printing, replaying, rollouts, serving
+from gateway.cli import (
+    apikeys,
+    applying,
+    examining,
+    freezing,
+    local,
+    looking,
+    planning,
+    printing,
+    replaying,
+    rollouts,
+    serving,
+)
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.version import __version__
 
@@ -51,7 +63,10 @@ app.command()(rollouts.rollback)
 app.command("abort", hidden=True)(rollouts.rollback)
 app.command()(freezing.freeze)
 app.command()(freezing.unfreeze)
-keys.command("create")(local.create_key)
+keys.command("create")(apikeys.create_key)
+keys.command("list")(apikeys.list_keys)
+keys.command("rotate")(apikeys.rotate_key)
+keys.command("revoke")(apikeys.revoke_key)
 app.add_typer(keys, name="key")
 
 

@@ -15,4 +15,5 @@ P  `units`       `20%`, `2pp`, `3x`, `5m`, `200k`, `10MiB`, `+1pp..+6pp`
 P  `starter`     the commented file that `driftgate init` writes
 P  `schema`      `driftgate.schema.json` for editors
 P  `errors`      the error tree of this package
+P  `keyfile`     changing a key's hash in a file, and nothing else of it
 """

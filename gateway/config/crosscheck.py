@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from gateway.config.document import Path
-from gateway.config.fields import PLACEHOLDER, KeyKind
+from gateway.config.fields import PLACEHOLDER, REVOKED, KeyKind
 from gateway.config.model import Config, KeySpec
 from gateway.config.plans import LIMITS, BudgetSpec, PlanSpec, limits_of
 from gateway.config.variants import FIXED_BY_GATEWAY
@@ -221,7 +221,8 @@ def _budget(path: Path, signal: str, budget: BudgetSpec | None) -> Iterator[Find
 
 def _keys(config: Config) -> Iterator[Finding]:
     names = Counter(key.name for key in config.keys)
-    hashes = Counter(key.hash for key in config.keys if key.hash != PLACEHOLDER)
+    held = (each.partition(" ")[0] for key in config.keys for each in key.hashes)
+    hashes = Counter(each for each in held if each not in (PLACEHOLDER, REVOKED))
     for index, key in enumerate(config.keys):
         if names[key.name] > 1:
             yield (
@@ -229,7 +230,7 @@ def _keys(config: Config) -> Iterator[Finding]:
                 f"two keys are called {key.name}",
                 "the audit record needs to tell them apart",
             )
-        if hashes[key.hash] > 1:
+        if any(hashes[each.partition(" ")[0]] > 1 for each in key.hashes):
             yield ("keys", index, "hash"), "two entries hold the same key", "create a key for each"
         for position, endpoint in enumerate(key.endpoints or ()):
             if endpoint not in config.endpoints:

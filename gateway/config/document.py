@@ -75,10 +75,9 @@ def dotted(path: Path) -> str:
 
 def read(text: str, source: str, env: Mapping[str, str]) -> Document:
     """Parse `text`; raises `ConfigError` where it is no YAML, and collects every other problem in the document."""
-    veiled = _VARIABLE.sub(_veil, text)
     document = Document(source)
     try:
-        nodes = list(yaml.compose_all(veiled, Loader=yaml.SafeLoader))
+        nodes = list(yaml.compose_all(veiled(text), Loader=yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
@@ -101,6 +100,11 @@ def read(text: str, source: str, env: Mapping[str, str]) -> Document:
     walker = _Walker(document, env)
     document.data = walker.plain(nodes[0], ())
     return document
+
+
+def veiled(text: str) -> str:
+    """The text with its variables in characters that YAML takes for letters; as long as before, so places stay."""
+    return _VARIABLE.sub(_veil, text)
 
 
 def _veil(match: re.Match[str]) -> str:

@@ -7,6 +7,7 @@ the resolved form pass plain numbers. The two are told apart by `WRITTEN`, the v
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal, TypeAlias
 
@@ -29,7 +30,10 @@ WRITTEN: Final = {"written": True}
 PLACEHOLDER: Final = "…"
 """What documentation puts where your own value belongs; loads with a warning where it can do no harm."""
 
-HASH_PATTERN: Final = r"^(hmac-sha256:[0-9a-f]{64}|…)$"
+REVOKED: Final = "revoked"
+"""In the place of a key's hash: the entry stays, for whoever reads the audit record, and opens nothing."""
+
+HASH_PATTERN: Final = r"^(hmac-sha256:[0-9a-f]{64}( until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?|revoked|…)$"
 
 
 def _unit(parse: Callable[[str], float], example: str) -> BeforeValidator:
@@ -208,6 +212,43 @@ SliceSource: TypeAlias = Annotated[
     _source_schema("key.tenant", "header:x-route", "body:metadata.team", "task", "language"),
 ]
 
+
+def _instant(value: object) -> object:
+    """Unix seconds of a date or an instant; without a zone it is UTC."""
+    if not isinstance(value, str):
+        return value
+    try:
+        seen = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise Unusable(f"{value!r} is no date", "write 2027-01-31, or 2027-01-31T12:00:00Z") from error
+    return (seen if seen.tzinfo else seen.replace(tzinfo=UTC)).timestamp()
+
+
+Instant: TypeAlias = Annotated[
+    float, BeforeValidator(_instant), WithJsonSchema({"type": "string", "examples": ["2027-01-31"]})
+]
+"""A date or an instant as Unix seconds, written `2027-01-31` or `2027-01-31T12:00:00Z`."""
+
+_HashText: TypeAlias = Annotated[str, Field(pattern=HASH_PATTERN)]
+Hashes: TypeAlias = Annotated[
+    tuple[_HashText, ...],
+    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+    Field(min_length=1, max_length=2),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": HASH_PATTERN},
+                {
+                    "type": "array",
+                    "items": {"type": "string", "pattern": HASH_PATTERN},
+                    "minItems": 1,
+                    "maxItems": 2,
+                },
+            ]
+        }
+    ),
+]
+"""One key, or two while they are exchanged: `hmac-sha256:…`, `hmac-sha256:… until 2027-01-31T12:00:00Z`."""
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,64}$")]
 """The name of an endpoint, a plan or a key."""

@@ -14,10 +14,11 @@ from pydantic import BeforeValidator, Field, JsonValue
 
 from gateway.config.addresses import EMBEDDED, Address, AddressField, BaseUrls, HealthPath, RedisUrl, WebhookUrl
 from gateway.config.fields import (
-    HASH_PATTERN,
     PLACEHOLDER,
     Bytes,
     Count,
+    Hashes,
+    Instant,
     KeyKind,
     KeySource,
     Label,
@@ -214,8 +215,13 @@ class KeySpec(Section):
 
     name: Name = Field(description="who holds the key; the actor in the audit record")
     role: Role = Field(description="viewer < operator < deployer < admin; app reaches the data plane only")
-    hash: str = Field(
-        pattern=HASH_PATTERN, repr=False, description="hmac-sha256:… of the key, by `driftgate key create`"
+    hashes: Hashes = Field(
+        validation_alias="hash",
+        repr=False,
+        description="hmac-sha256:… of the key, by `driftgate key create`; two of them while a key is exchanged",
+    )
+    expires_at: Instant | None = Field(
+        default=None, validation_alias="expires", description="from then on the key opens nothing, such as 2027-01-31"
     )
     tenant: Label | None = Field(default=None, description="value of the slice key.tenant")
     ring: Label | None = Field(
@@ -367,7 +373,7 @@ class Config(Section):
         notes = [
             f"keys.{key.name}.hash is a placeholder: this key opens nothing"
             for key in self.keys
-            if key.hash == PLACEHOLDER
+            if PLACEHOLDER in key.hashes
         ]
         notes += [
             "alerts: a url is a placeholder: nothing is sent to it"

@@ -31,7 +31,7 @@ def test_any_other_token_opens_nothing(token: str | None) -> None:
 
 def test_a_placeholder_opens_nothing() -> None:
     """An entry copied from the documentation is no key, not even for its own placeholder."""
-    ring = KeyRing.from_config([KeySpec(name="a", role=Role.ADMIN, hash="…")], SECRET)
+    ring = KeyRing.from_config([KeySpec(name="a", role=Role.ADMIN, hashes=("…",))], SECRET)
     assert not ring.is_open
     assert ring.authenticate("…") is None
 
@@ -94,3 +94,27 @@ def test_two_keys_are_never_the_same() -> None:
     first, second = new_token(), new_token()
     assert first != second
     assert first.startswith("dg_")
+
+
+def test_two_keys_are_valid_at_once_and_each_ends_by_itself() -> None:
+    """While clients take the new one, the old one works until its end; the entry's own end is for both."""
+    now = [1_000.0]
+    old, new = new_token(), new_token()
+    hashes = [stored_hash(SECRET, new), stored_hash(SECRET, old) + " until 1970-01-01T00:30:00Z"]
+    spec = KeySpec.model_validate({"name": "a", "role": "admin", "hash": hashes, "expires": "1970-01-01T01:00:00Z"})
+    ring = KeyRing.from_config([spec], SECRET, lambda: now[0])
+    assert ring.authenticate(old) is not None
+    now[0] = 1_800.0
+    assert ring.authenticate(old) is None
+    assert ring.authenticate(new) is not None
+    now[0] = 3_600.0
+    assert ring.authenticate(new) is None
+    assert not ring.is_open
+
+
+def test_a_revoked_key_opens_nothing_and_does_not_open_the_gateway() -> None:
+    """A ring whose keys are all revoked is closed, not open."""
+    ring = KeyRing.from_config([KeySpec(name="a", role=Role.ADMIN, hashes=("revoked",))], SECRET)
+    assert not ring.is_open
+    assert ring.authenticate("revoked") is None
+    assert ring.named_by("revoked") is None

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.dashboard.sessions import SESSION_SECONDS, caller_of, opened
 from gateway.dashboard.signing import within
-from gateway.keys import Caller, KeyRing, Role, digest
+from gateway.keys import Caller, Kept, KeyRing, Role, digest
 
 SECRET: Final = "a secret of these tests"
 OTHER: Final = "another gateway's secret"
@@ -16,7 +16,8 @@ OTHER: Final = "another gateway's secret"
 
 def ring(*names: str, secret: str = SECRET) -> KeyRing:
     """A ring with a viewer's key `token-<name>` for each name."""
-    return KeyRing({digest(secret, f"token-{name}"): Caller(name, Role.VIEWER) for name in names}, secret)
+    kept = [Kept(digest(secret, f"token-{name}"), Caller(name, Role.VIEWER)) for name in names]
+    return KeyRing(kept, secret, lambda: 0.0)
 
 
 def test_a_session_is_its_keys_until_it_ends() -> None:
