@@ -71,6 +71,14 @@ same: $(VENV)/.developer ## A/A: 20,000 requests, a candidate that is stable its
 fuzz: $(VENV)/.developer ## Coverage-guided fuzzing of all that reads bytes from outside (ARGS="--seconds 600")
 	@$(BIN)/python -m loadtest.fuzz $(ARGS)
 
+.PHONY: site
+site: $(VENV)/.developer ## The documentation as a site, into site/; a link that leads nowhere is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet $(ARGS)
+
+.PHONY: reference
+reference: $(VENV)/.developer ## Write the reference of the admin API and of the metrics from the code
+	@$(BIN)/python -m loadtest.reference
+
 .PHONY: pictures
 pictures: $(VENV)/.developer ## Pictures of the dashboard, taken of the running demo, into docs/images
 	@$(BIN)/python -m loadtest.pictures $(ARGS)
