@@ -139,7 +139,7 @@ def _cells(repetitions: int) -> list[Timing]:
 
     collecting = [each / cells for each in _repeated(lambda: _forget(collect()), repetitions, process_time)]
     rows = [Timing("a cell, collected and cut into batches (CPU)", min(collecting), median(collecting), 5e-6, "µs")]
-    with _valkey() as url:
+    with valkey() as url:
         writing = [each / cells for each in anyio.run(_write, url, collect, repetitions)]
     rows.append(Timing("a cell, written to Valkey in batches (wall clock)", min(writing), median(writing), 5e-6, "µs"))
     return rows
@@ -166,7 +166,7 @@ async def _write(url: str, collect: Callable[[], Pending], repetitions: int) -> 
 
 
 @contextmanager
-def _valkey() -> Iterator[str]:
+def valkey() -> Iterator[str]:
     """A server of our own, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="dg-bench") as place:
         socket = Path(place) / "valkey.sock"
