@@ -22,11 +22,14 @@ from gateway.upstream.asking import Asker, Reply
 from gateway.upstream.errors import UpstreamFailure
 from routing.connecting import connect
 from shadow.errors import MirrorFailed
+from shadow.judging import Judge
+from shadow.means import Means
 from shadow.mirror import Mirror
 from shadow.review_store import ReviewStore
 from shadow.sampling import Sampling
 from shadow.signals.catalogue import ALSO
 from shadow.slices import DETECTED
+from shadow.spending import Price
 from shadow.store import WRITE_SECONDS, RedisCellStore
 from shadow.worker import ShadowWorker
 
@@ -63,18 +66,18 @@ async def serve(config: Config, runtime: Runtime, *, ready: Ready, stop: anyio.E
     """Run the shadow worker until `stop`."""
     asker = Asker(config)
     redis = connect(runtime.redis, timeout_seconds=WRITE_SECONDS)
-    mirror = Mirror(MirrorUpstream(asker), deadline_seconds=min(MIRROR_SECONDS, config.limits.first_byte_seconds))
+    upstream, policy = MirrorUpstream(asker), config.judge_policy()
+    mirror = Mirror(upstream, deadline_seconds=min(MIRROR_SECONDS, config.limits.first_byte_seconds))
     store = RedisCellStore(redis, runtime.redis_prefix)
     own = contained.load()
-    worker = ShadowWorker(
-        sampling_of(config),
+    means = Means(
         mirror,
         store,
-        worker_id=uuid4().hex,
-        reviews=ReviewStore(redis, runtime.redis_prefix),
-        also={**ALSO, **own},
-        clock=time,
+        ReviewStore(redis, runtime.redis_prefix),
+        judge=None if policy is None else Judge(policy, upstream),
+        prices=prices_of(config),
     )
+    worker = ShadowWorker(sampling_of(config), means, uuid4().hex, also={**ALSO, **own}, clock=time)
     control = ControlClient(
         runtime.control_socket,
         role="shadow",
@@ -107,6 +110,12 @@ def sampling_of(config: Config) -> dict[str, Sampling]:
         )
         for name, endpoint in config.endpoints.items()
     }
+
+
+def prices_of(config: Config) -> dict[str, Price]:
+    """Of the models that have one."""
+    worth = ((name, model.worth()) for name, model in config.models.items())
+    return {name: price for name, price in worth if price is not None}
 
 
 def counters(worker: ShadowWorker) -> Mapping[str, float]:

@@ -37,7 +37,8 @@ class Ask:
 class Answer:
     """What was said. `refusal` and `blocked` are the provider's own words; `finish` its finish reason, or empty.
 
-    `completion_tokens` is the provider's count, None where it gave none. `truncated` means that the token limit cut it.
+    Tokens are the provider's counts, None where it gave none; `reasoning_tokens` are part of `completion_tokens`.
+    `truncated` means that the token limit cut it.
     """
 
     text: str
@@ -47,6 +48,8 @@ class Answer:
     truncated: bool
     tool_calls: tuple[ToolCall, ...]
     completion_tokens: int | None
+    prompt_tokens: int | None = None
+    reasoning_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ Not here: whether a request is compared (`sampling`), and what counts mean (`rol
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Final, TypeAlias
 
 from routing.arms import Arm
@@ -42,6 +43,7 @@ from shadow.cells import (
 from shadow.exchange import Exchange, Outcome
 from shadow.reading import Measured, NotApplicable, Reading, Unmeasured
 from shadow.signals import agreement, length, pace, refusal, schema, tokens
+from shadow.signals.agreement import Agreement
 from shadow.signals.catalogue import ALSO, Read
 from shadow.signals.json_paths import NOTHING, JsonPath
 from shadow.windows import UNKNOWN
@@ -303,12 +305,15 @@ def triple_vote(
     candidate: Heard,
     slices: tuple[str, ...],
     ignoring: frozenset[JsonPath] = NOTHING,
+    judged: Sequence[float] = (),
 ) -> Vote:
     """agree(s, s′) − ½(agree(s, c) + agree(s′, c)) of a complete triple; an incomplete one is missing.
 
-    `ignoring` are JSON paths that vary by themselves, learned from earlier triples.
+    `ignoring` are JSON paths that vary by themselves, learned from earlier triples. `judged` are the three agreements
+    in that order, where somebody has them already.
     """
-    made = _agreement(exchange, ask, (stable, again, candidate), ignoring)
+    triple = (stable, again, candidate)
+    made = _difference(exchange, judged) if judged else _agreement(exchange, ask, triple, ignoring)
     once = VotesCell(exchange.stage, "triple", exchange.assigned)
     return _vote(triple_member(exchange), [made], slices, once, *_windowed(exchange, [made]))
 
@@ -323,9 +328,17 @@ def _agreement(
         return _missing(exchange, "agreement", "paired", Arm.STABLE, one.reason)
     if isinstance(two, Unreadable):
         return _missing(exchange, "agreement", "paired", Arm.STABLE, two.reason)
-    floor = agreement.agree(ask, one, two, ignoring)
-    crossed = (agreement.agree(ask, one, other, ignoring) + agreement.agree(ask, two, other, ignoring)) / 2.0
-    return _pair(exchange, "agreement", floor - crossed)
+    return _difference(exchange, [each.value for each in agreements(ask, (one, two, other), ignoring)])
+
+
+def agreements(ask: Ask, said: tuple[Answer, Answer, Answer], ignoring: frozenset[JsonPath]) -> list[Agreement]:
+    """Of stable with itself, of stable with the candidate, of stable again with the candidate."""
+    return [agreement.compare(ask, one, other, ignoring) for one, other in combinations(said, 2)]
+
+
+def _difference(exchange: Exchange, agreed: Sequence[float]) -> _Make:
+    floor, *crossed = agreed
+    return _pair(exchange, "agreement", floor - sum(crossed) / 2.0)
 
 
 # ── cells ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final
 
 import anyio
 from anyio.abc import ByteStream, Listener
@@ -31,15 +31,16 @@ from shadow.errors import FlushFailed, MalformedFrame, MirrorShed
 from shadow.exchange import Exchange, Outcome
 from shadow.intake import exchanges
 from shadow.job import Job
-from shadow.mirror import MOST_IN_FLIGHT, Mirror
+from shadow.means import Means
+from shadow.mirror import MOST_IN_FLIGHT
 from shadow.pacing import Attention, Tokens, estimated_tokens
 from shadow.review import KeptPair, Review, kept_pair
 from shadow.sampling import UNSAMPLED, Choice, MirrorKind, Sampling, choose
 from shadow.signals.catalogue import ALSO, Read
-from shadow.signals.json_paths import VolatilePaths
 from shadow.slices import SliceNames
-from shadow.store import CellStore
+from shadow.spending import spending
 from shadow.tenants import TenantShares
+from shadow.triples import Triples
 from shadow.units import unit_member, unit_vote
 
 logger = logging.getLogger(__name__)
@@ -58,13 +59,6 @@ MOST_KEPT: Final = 200
 """Pairs for review that wait to be written; while the store is away the oldest make room: nothing depends on them."""
 
 
-class PairKeeper(Protocol):
-    """Where pairs wait for a person's label."""
-
-    async def keep(self, endpoint: str, pair: KeptPair, review: Review) -> None:
-        """Let the pair wait; raises `StoreUnavailable`."""
-
-
 class ShadowWorker:
     """One shadow worker. `worker_id` is unique among all that write to the same store, restarts included.
 
@@ -74,26 +68,22 @@ class ShadowWorker:
     def __init__(
         self,
         sampling: Mapping[str, Sampling],
-        mirror: Mirror,
-        store: CellStore,
+        means: Means,
         worker_id: str,
         *,
-        reviews: PairKeeper,
         also: Mapping[str, Read] = ALSO,
         clock: Callable[[], float],
     ) -> None:
         self._sampling = sampling
         self._also, self._clock = also, clock
         self._attention = Attention()
-        self._reviews = reviews
+        self._mirror, self._store, self._reviews, self._prices = means.mirror, means.store, means.reviews, means.prices
+        self._triples = Triples(means.judge)
         self._kept: deque[tuple[str, KeptPair, Review]] = deque(maxlen=MOST_KEPT)
-        self._mirror = mirror
-        self._store = store
         self._pending = Pending(worker_id)
         self._recent = RecentVoters()
         self._tenants = TenantShares()
         self._slices = SliceNames()
-        self._volatile: dict[tuple[str, str], VolatilePaths] = {}
         self._tokens: dict[str, Tokens] = {}
         self._connections = 0
         self._jobs = 0
@@ -171,6 +161,8 @@ class ShadowWorker:
         if member is None and unit is None and choice.kind is MirrorKind.NONE:
             return
         ask, own, slices = ask_of(exchange.api, request), _own_answer(exchange), self._slices.of(exchange)
+        model = exchange.stable if exchange.answered is Arm.STABLE else exchange.candidate
+        self._count(home, spending(exchange.answered.value, self._prices.get(model), own))
         if unit is not None:
             self._cast(home, unit_vote(unit, exchange, own))
         if shares is not None and shares.detected:
@@ -269,7 +261,9 @@ class ShadowWorker:
         if anyio.current_time() - job.queued_at > STALE_SECONDS:
             raise MirrorShed("stale")
         exchange, by_stable = job.exchange, job.exchange.answered is Arm.STABLE
-        other = await self._mirror.ask(exchange, exchange.candidate if by_stable else exchange.stable)
+        model = exchange.candidate if by_stable else exchange.stable
+        other = await self._mirror.ask(exchange, model)
+        self._count(job.home, spending("shadow", self._prices.get(model), other.said))
         if job.pair:
             self._cast(job.home, self._pair_of(job, other))
         if job.triple:
@@ -307,13 +301,10 @@ class ShadowWorker:
             self._recent.release(job.home, comparison.triple_member(job.exchange))
             self._lose(job.home, f"floor_{shed.reason}", job.exchange.assigned)
             return
-        volatile = self._volatile.setdefault((job.exchange.endpoint, job.exchange.stable), VolatilePaths())
-        ignoring = volatile.ignored
-        self._cast(
-            job.home, comparison.triple_vote(job.exchange, job.ask, stable, again, candidate, job.slices, ignoring)
-        )
-        if isinstance(stable.said, Answer) and isinstance(again.said, Answer):
-            volatile.learn(stable.said.text, again.said.text)
+        self._count(job.home, spending("shadow", self._prices.get(job.exchange.stable), again.said))
+        vote, counts = await self._triples.vote(job, stable, again, candidate)
+        self._cast(job.home, vote)
+        self._count(job.home, counts)
 
     def _also_of(self, home: Home, exchange: Exchange) -> Mapping[str, Read]:
         """The signals to read beside the default ones: all, or none where time is short; the same on both arms."""
@@ -333,6 +324,10 @@ class ShadowWorker:
     def _cast(self, home: Home, vote: Vote | None) -> None:
         if vote is not None and not self._pending.vote(home, vote):
             self._recent.release(home, vote.member)
+
+    def _count(self, home: Home, counts: Mapping[str, int]) -> None:
+        for name, by in counts.items():
+            self._pending.count(home, name, by)
 
     def _shed(self, job: Job, reason: str) -> None:
         """Stopped by our own bounds: the key may vote with another request."""

@@ -46,7 +46,7 @@ def status(endpoint: Endpoint, *, every_test: bool = False) -> RenderableType:
         idle = Text.assemble((endpoint.name, "bold"), "  phase: idle · all traffic on ", (endpoint.stable, "bold"))
         return Group(idle, *_troubles(endpoint), *decisions(endpoint.decisions))
     parts += [headline(endpoint.name, rollout), *_troubles(endpoint), *_course(rollout)]
-    parts.append(Text(requests(rollout), style="dim"))
+    parts += [Text(requests(rollout), style="dim"), *costs(rollout)]
     shown = list(rollout.signals) if every_test else list(foremost(rollout.signals))
     if shown:
         parts += [Text(), signals(shown)]
@@ -132,6 +132,24 @@ def requests(rollout: Rollout) -> str:
         count: int = getattr(seen, name)
         text += f" · {name} {count:,}" if count else ""
     return text
+
+
+def costs(rollout: Rollout) -> Iterator[Text]:
+    """What answers cost and what the judge was asked, where there is anything to say."""
+    spent, judge = rollout.spent, rollout.judge
+    named = (
+        ("stable", spent.stable_per_1000, " per 1,000"),
+        ("candidate", spent.candidate_per_1000, " per 1,000"),
+        ("mirrors", spent.shadow, " in all"),
+        ("judge", spent.judge, " in all"),
+    )
+    parts = [f"{name} {value:,.4g}{unit}" for name, value, unit in named if value is not None]
+    if parts:
+        yield Text(f"cost: {' · '.join(parts)}", style="dim")
+    if judge.calls or judge.shed:
+        text = f"judge: {judge.calls:,} calls, {judge.tokens:,} tokens, {judge.settled:,} triples settled"
+        left = judge.failed + judge.shed + judge.not_allowed
+        yield Text(f"{text}, {left:,} left as the words had them", style="dim")
 
 
 def foremost(rows: Iterable[Signal]) -> Iterator[Signal]:

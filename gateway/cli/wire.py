@@ -20,6 +20,26 @@ class Requests(msgspec.Struct, frozen=True):
     shed: int = 0
 
 
+class Spent(msgspec.Struct, frozen=True):
+    """What answers cost, where prices are configured: of each arm by the thousand, the rest in all."""
+
+    stable_per_1000: float | None = None
+    candidate_per_1000: float | None = None
+    shadow: float | None = None
+    judge: float | None = None
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """How often the judge model was asked."""
+
+    calls: int = 0
+    tokens: int = 0
+    settled: int = 0
+    failed: int = 0
+    shed: int = 0
+    not_allowed: int = 0
+
+
 class Signal(msgspec.Struct, frozen=True):
     """One test of one signal; fractions, not percent."""
 
@@ -114,6 +134,8 @@ class Rollout(msgspec.Struct, frozen=True):
     requests: Requests = Requests()
     signals: tuple[Signal, ...] = ()
     refusals: tuple[Refusals, ...] = ()
+    spent: Spent = Spent()
+    judge: Judged = Judged()
     actual_share: float | None = None
     next: Next | None = None
 

@@ -37,6 +37,7 @@ def findings(config: Config) -> Iterator[Finding]:
     if config.telemetry.protocol == "grpc" and find_spec("grpc") is None:
         path: Path = ("telemetry", "protocol")
         yield path, "gRPC is not installed", "pip install 'driftgate[otlp-grpc]', or use http"
+    yield from _judge(config)
 
 
 def cautions(config: Config) -> Iterator[Finding]:
@@ -64,6 +65,16 @@ def cautions(config: Config) -> Iterator[Finding]:
             )
         if any(source.kind is KeyKind.CALLER for source in (*endpoint.slices, *endpoint.sticky_by)) and not config.keys:
             yield ("endpoints", name), "key.… is empty without keys", "add keys, or use a header"
+
+
+def _judge(config: Config) -> Iterator[Finding]:
+    judge = config.judge
+    if judge is None:
+        return
+    if judge.model not in config.models:
+        yield ("judge", "model"), f"there is no model {judge.model!r}", f"use one of {', '.join(sorted(config.models))}"
+    if judge.grey[0] >= judge.grey[1]:
+        yield ("judge", "grey"), "its first end is not below its second", "write it like [25%, 75%]"
 
 
 def _listeners(config: Config) -> Iterator[Finding]:

@@ -147,4 +147,4 @@ def _is_excused(read: Document, path: document.Path) -> bool:
 
 def _warnings(read: Document, config: Config) -> list[str]:
     cautions = [str(read.problem(*caution)) for caution in crosscheck.cautions(config)]
-    return [*cautions, *config.placeholders(), *config.not_yet()]
+    return [*cautions, *config.placeholders()]

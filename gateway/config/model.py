@@ -37,9 +37,11 @@ from gateway.keys import Role
 from rollback.errors import InvalidPlan
 from rollback.plan import Plan
 from routing.address import RedisAddress, parse
+from shadow.judge import JudgePolicy
 from shadow.redaction import EVERYTHING, Redact
 from shadow.review import Review
 from shadow.slices import MAX_VALUES, OTHER, name_of
+from shadow.spending import Price as TokenPrice
 
 DEFAULT_PLAN: Final = "default"
 MIB: Final = 1 << 20
@@ -146,6 +148,10 @@ class Model(Section):
         """All servers of this model."""
         return (self.base_url,) if isinstance(self.base_url, str) else self.base_url
 
+    def worth(self) -> TokenPrice | None:
+        """The price as the shadow worker knows it."""
+        return None if self.price is None else TokenPrice(self.price.input, self.price.output)
+
     def takes(self, data_class: str | None) -> bool:
         """Whether data of a class may go there. What has no label fails closed, on either side."""
         return data_class is None if self.accepts is None else data_class in self.accepts
@@ -236,6 +242,16 @@ class KeySpec(Section):
     pin: bool = Field(default=False, description="may send x-driftgate-arm, x-driftgate-key and x-driftgate-slice")
 
 
+class JudgeSpec(Section):
+    """A model that is asked whether two answers say the same, where words do not tell. Absent: nobody is asked."""
+
+    model: str = Field(description="one of models; its `accepts` and `price` hold here too")
+    calls_per_minute: Count = Field(default=60, ge=6, description="a comparison takes two, a triple up to six")
+    grey: tuple[Share, Share] = Field(
+        default=(0.25, 0.75), description="it is asked where the agreement of the words lies between these"
+    )
+
+
 class Alert(Section):
     """Where events are told, which of them, and those of them that should wake somebody. Either `url` or `apprise`."""
 
@@ -323,6 +339,7 @@ class Config(Section):
     endpoints: Mapping[Name, Endpoint] = Field(min_length=1, description="what applications ask for by model")
     plans: Mapping[Name, PlanSpec] = Field(default_factory=dict, description="stages and budgets, by name")
     keys: tuple[KeySpec, ...] = Field(default=(), description="without keys everything is open, on loopback only")
+    judge: JudgeSpec | None = Field(default=None, description="settles agreements that words leave open; default: none")
     alerts: tuple[Alert, ...] = Field(default=(), description="webhooks")
     passthrough: Mapping[str, str] = Field(
         default_factory=dict,
@@ -360,13 +377,12 @@ class Config(Section):
         """How many data workers to run: as configured, or one per core that this process may use."""
         return self.workers if isinstance(self.workers, int) else len(os.sched_getaffinity(0))
 
-    def not_yet(self) -> list[str]:
-        """Options that are read and checked, but that this version does not act on: said aloud, never ignored."""
-        return [
-            f"models.{name}.price: read, not used until costs are reported"
-            for name, model in self.models.items()
-            if model.price is not None
-        ]
+    def judge_policy(self) -> JudgePolicy | None:
+        """The judge as the shadow worker knows it."""
+        if self.judge is None:
+            return None
+        model, (low, high) = self.models[self.judge.model], self.judge.grey
+        return JudgePolicy(self.judge.model, self.judge.calls_per_minute, low, high, model.accepts, model.worth())
 
     def placeholders(self) -> list[str]:
         """Entries that still hold the placeholder of an example, and so cannot work."""

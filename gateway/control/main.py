@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
+from zlib import crc32
 
 import anyio
 
@@ -119,7 +120,7 @@ def _wired(config: Config, runtime: Runtime, means: _Means, stop: anyio.Event) -
     rolling = RollingBack(store, home, carrier, watched)
     rates = Rates()
     forecasting = Forecasting(config, store, rates)
-    signals = {**VERSIONS, **versions()}
+    signals = {**VERSIONS, **versions(), **_judge_version(config)}
     operations = Operations(config, store, home, carrier, watched, means.asker, forecasting, signals)
     return Desk(
         operations=operations,
@@ -135,6 +136,14 @@ def _wired(config: Config, runtime: Runtime, means: _Means, stop: anyio.Event) -
         stopping=stop,
         wake=controller.wake,
     )
+
+
+def _judge_version(config: Config) -> dict[str, int]:
+    """Another judge, or another grey zone, gives agreement another meaning, so it stands among the pinned versions."""
+    if config.judge is None:
+        return {}
+    said = config.judge.model_dump_json(include={"model", "grey"})
+    return {"agreement.judge": crc32(said.encode())}
 
 
 def gateway_id(state_dir: Path) -> str:

@@ -13,6 +13,7 @@ from rollback.refusals import RefusalChange, refusal_changes
 from rollback.rollout import Phase, Rollout
 from rollback.verdict import SignalReport
 from routing.exposure import Generation
+from shadow.spending import PER_UNIT
 
 View: TypeAlias = dict[str, Any]
 """A JSON object, on its way out."""
@@ -77,6 +78,34 @@ def _refusal_views(refusals: Sequence[RefusalChange], counts: Mapping[str, int],
     ]
 
 
+def spent_view(counts: Mapping[str, int]) -> View:
+    """What answers cost, in the currency of the prices: a thousand of each arm's on average, the rest in all.
+
+    None where no price, or no count of tokens, is known.
+    """
+
+    def per_thousand(arm: str) -> float | None:
+        priced = counts.get(f"priced.{arm}", 0)
+        return counts.get(f"spent.{arm}", 0) / priced * 1_000 / PER_UNIT if priced else None
+
+    def in_all(of: str) -> float | None:
+        return counts.get(f"spent.{of}", 0) / PER_UNIT if counts.get(f"priced.{of}") else None
+
+    return {
+        "stable_per_1000": per_thousand("stable"),
+        "candidate_per_1000": per_thousand("candidate"),
+        "shadow": in_all("shadow"),
+        "judge": in_all("judge"),
+        "reasoning_tokens": {arm: counts.get(f"reasoned.{arm}", 0) for arm in ("stable", "candidate")},
+    }
+
+
+def judge_view(counts: Mapping[str, int]) -> View:
+    """How often the judge model was asked, and what came of it: comparisons of whole triples."""
+    names = ("calls", "tokens", "settled", "failed", "shed", "not_allowed")
+    return {name: counts.get(f"judge.{name}", 0) for name in names}
+
+
 def rollout_view(
     rollout: Rollout,
     counts: Mapping[str, int],
@@ -113,6 +142,8 @@ def rollout_view(
         "requests": {name: counts.get(name, 0) for name in REQUESTS},
         "signals": [signal_view(report) for report in reports],
         "kept_signals": [signal_view(report) for report in kept_reports],
+        "spent": spent_view(counts),
+        "judge": judge_view(counts),
         "refusals": _refusal_views(refusals, counts, rollout.epoch),
     }
 

@@ -184,4 +184,6 @@ def _answer(said: str, refusal: str, finish: str, calls: tuple[ToolCall, ...], u
         truncated=finish == "length",
         tool_calls=calls,
         completion_tokens=number(usage, "completion_tokens"),
+        prompt_tokens=number(usage, "prompt_tokens"),
+        reasoning_tokens=number(mapping(usage, "completion_tokens_details"), "reasoning_tokens"),
     )

@@ -47,4 +47,5 @@ def streamed(events: Iterable[Event]) -> Answer | Unreadable:
 
 def _answer(said: str, finish: str, usage: Mapping[str, Json]) -> Answer:
     blocked, truncated = finish == "content_filter", finish == "length"
-    return Answer(said, "", blocked, finish, truncated, (), number(usage, "completion_tokens"))
+    spent = number(usage, "completion_tokens"), number(usage, "prompt_tokens")
+    return Answer(said, "", blocked, finish, truncated, (), *spent)

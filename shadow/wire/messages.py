@@ -56,9 +56,11 @@ def streamed(events: Iterable[Event]) -> Answer | Unreadable:
                 return Unreadable("stream_error")
             case "content_block_start" | "content_block_delta":
                 _collect(blocks, document)
+            case "message_start":
+                usage = mapping(document, "message", "usage")
             case "message_delta":
                 stop = text(mapping(document, "delta"), "stop_reason") or stop
-                usage = mapping(document, "usage") or usage
+                usage = {**usage, **mapping(document, "usage")}
             case "message_stop":
                 done = True
     if not (done or stop):
@@ -107,4 +109,5 @@ def _answer(said: str, calls: tuple[ToolCall, ...], stop: str, usage: Mapping[st
         truncated=stop in ("max_tokens", "model_context_window_exceeded"),
         tool_calls=calls,
         completion_tokens=number(usage, "output_tokens"),
+        prompt_tokens=number(usage, "input_tokens"),
     )

@@ -47,6 +47,8 @@ def unary(document: Json) -> Answer | Unreadable:
             if text(item, "type") == "function_call"
         ),
         completion_tokens=number(mapping(document, "usage"), "output_tokens"),
+        prompt_tokens=number(mapping(document, "usage"), "input_tokens"),
+        reasoning_tokens=number(mapping(document, "usage", "output_tokens_details"), "reasoning_tokens"),
     )
 
 

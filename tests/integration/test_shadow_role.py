@@ -60,7 +60,13 @@ class Role:
 
 
 @asynccontextmanager
-async def shadow_role(script: Script, *, candidate_port: int | None = None) -> AsyncIterator[Role]:
+async def shadow_role(
+    script: Script,
+    *,
+    candidate_port: int | None = None,
+    endpoint: str = "shadow: {sample: 100%, noise_floor: 0%}",
+    more: str = "",
+) -> AsyncIterator[Role]:
     """The role with `old` and `new` behind it, mirroring everything, until the end of the block."""
     with tempfile.TemporaryDirectory(prefix="dg") as directory:
         run_dir = Path(directory)
@@ -75,7 +81,8 @@ models:
   old: {{base_url: "{candidate.base_url}", model: old}}
   new: {{base_url: "{base}", model: new-7b, api_key: sk-new}}
 endpoints:
-  chat: {{stable: old, shadow: {{sample: 100%, noise_floor: 0%}}}}
+  chat: {{stable: old, {endpoint}}}
+{more}
 """,
                 "test.yaml",
                 {},
@@ -150,3 +157,29 @@ async def test_two_epochs_of_one_endpoint_do_not_mix() -> None:
         await role.until(KEYS.counts("chat-1"), b"shadowed", b"2")
         for epoch in (1, 2):
             assert (await role.hash(KEYS.cells(epoch)))[b"k/0/paired/stable"] == b"1"
+
+
+async def test_pairs_are_kept_for_review_where_the_configuration_says_so() -> None:
+    """Redacted, with an expiry; the labels' routes read them from there."""
+    consent = "shadow: {sample: 100%, noise_floor: 0%}, review: {sample: 100%, keep: 1h}"
+    async with shadow_role(says("Ask jo@mail.example.")) as role:
+        await role.hand_over(exchange())
+        await role.until(KEYS.counts("chat-1"), b"shadowed", b"1")
+        assert await role.redis.keys("*pair:*") == []
+    async with shadow_role(says("Ask jo@mail.example."), endpoint=consent) as role:
+        await role.hand_over(exchange())
+        with anyio.fail_after(10):
+            while not (kept := await role.redis.keys("*pair:*")):  # noqa: ASYNC110 - polled with a deadline
+                await anyio.sleep(0.02)
+        assert "Ask [email]." in str(await role.redis.get(kept[0]))
+        assert 0 < await role.redis.ttl(kept[0]) <= 3_600
+
+
+async def test_the_configured_judge_settles_what_words_leave_open() -> None:
+    """It is asked over the same client as the mirrors; here all models say SAME, which tells the words nothing."""
+    triples = "shadow: {sample: 0%, noise_floor: 100%}"
+    async with shadow_role(says("SAME"), endpoint=triples, more="judge: {model: new, grey: [10%, 90%]}") as role:
+        await role.hand_over(exchange())
+        await role.until(KEYS.counts("chat-1"), b"shadowed", b"1")
+        assert (await role.hash(KEYS.counts("chat-1")))[b"judge.settled"] == b"1"
+        assert (await role.hash(KEYS.cells(1)))[b"p/agreement/*/0/0"] == b"1"

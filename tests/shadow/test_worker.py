@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -11,12 +12,16 @@ import pytest
 from routing.arms import Arm
 from routing.errors import StoreUnavailable
 from shadow.exchange import MAX_FRAME_BYTES, Exchange, Outcome, encode
+from shadow.judge import JudgePolicy
+from shadow.judging import Judge
+from shadow.means import Means
 from shadow.mirror import Mirror
 from shadow.reading import Measured
 from shadow.review import KeptPair, Review
 from shadow.sampling import Sampling
 from shadow.signals.catalogue import ALSO, Read
 from shadow.signals.json_paths import LEAST_SEEN
+from shadow.spending import Price
 from shadow.store import MemoryCellStore
 from shadow.worker import ShadowWorker
 from tests.shadow.making import completion, exchange, fallback, on_candidate
@@ -25,6 +30,7 @@ from tests.shadow.upstream import FakeUpstream, Said, always, fails
 pytestmark = pytest.mark.anyio
 
 EVERYTHING = Sampling(sample=1.0, noise_floor=0.0)
+JUDGED = JudgePolicy("referee", calls_per_minute=60, low=0.0, high=1.0)
 REVIEWED = replace(EVERYTHING, review=Review(share=0.5, keep_seconds=60.0, most=100))
 
 
@@ -94,7 +100,9 @@ async def running(
     """A worker on a unix socket, until the end of the block."""
     upstream = FakeUpstream({"old": always("Paris."), "new": always("Rome is the capital."), **scripts})  # type: ignore[dict-item]  # scripts are callables
     store, reviews, stop, ready = MemoryCellStore(), Kept(), anyio.Event(), anyio.Event()
-    worker = ShadowWorker({"chat": sampling}, Mirror(upstream), store, "w", reviews=reviews, also=also, clock=clock)
+    judge = Judge(JUDGED, upstream) if "referee" in scripts else None
+    means = Means(Mirror(upstream), store, reviews, judge, {"new": Price(1.0, 2.0)})
+    worker = ShadowWorker({"chat": sampling}, means, "w", also=also, clock=clock)
     path = tmp_path / "shadow.sock"
     listener = await anyio.create_unix_listener(path)
     async with listener, anyio.create_task_group() as tasks:
@@ -317,7 +325,7 @@ async def test_what_stable_varies_by_itself_stops_counting_as_disagreement(tmp_p
         for number in range(LEAST_SEEN + 1):
             await run.send(exchange(f"user-{number}", answer_body=own))
             await run.until(lambda done=number + 1: run.counts.get("shadowed") == done)  # type: ignore[misc]  # a lambda's default has no type to infer
-        volatile = run.worker._volatile["chat", "old"]  # what has been learned is the claim
+        volatile = run.worker._triples._volatile["chat", "old"]  # what has been learned is the claim
         assert volatile.ignored == {("at",)}
 
 
@@ -356,3 +364,31 @@ async def test_nothing_is_kept_without_consent(tmp_path: Path) -> None:
         await run.until(lambda: run.cells.get("k/0/paired/stable") == 100)
         await run.worker.flush()
         assert run.reviews.pairs == {}
+
+
+async def test_the_judge_settles_what_words_leave_open_and_is_counted(tmp_path: Path) -> None:
+    """The candidate says the same in words that only half agree: without the judge it would differ."""
+    own, other = completion("Paris, on the river Seine."), always("Paris lies by the Seine in France.")
+    cells = []
+    for name in ("words", "judge"):
+        place = tmp_path / name
+        place.mkdir()
+        referee: dict[str, Any] = {"referee": always("SAME")} if name == "judge" else {}  # Any: for **
+        async with running(place, Sampling(0.0, 1.0), old=lambda _: Said(200, own), new=other, **referee) as run:
+            await run.send(exchange(answer_body=own))
+            await run.until(lambda run=run: run.counts.get("shadowed") == 1)  # type: ignore[misc]  # a lambda's default has no type to infer
+            cells.append([cell for cell in run.cells if cell.startswith("p/agreement/*/0/")])
+            expected = (4, 1) if referee else (None, None)
+            assert (run.counts.get("judge.calls"), run.counts.get("judge.settled")) == expected
+    assert cells[1] == ["p/agreement/*/0/0"] != cells[0]
+
+
+async def test_what_answers_cost_is_counted_where_prices_and_tokens_are_known(tmp_path: Path) -> None:
+    """By arm, and the mirrors apart; stable has no price here."""
+    usage = b'"usage": {"prompt_tokens": 10, "completion_tokens": 5}'
+    priced = completion("Rome.").replace(b'"usage": {"completion_tokens": 5}', usage)
+    async with running(tmp_path, new=lambda _: Said(200, priced)) as run:
+        await run.send(exchange(), on_candidate("other", answer_body=priced))
+        await run.until(lambda: run.counts.get("shadowed") == 2)
+        spent = {name: count for name, count in run.counts.items() if name.startswith(("spent", "priced"))}
+        assert spent == {"priced.shadow": 1, "spent.shadow": 20_000, "priced.candidate": 1, "spent.candidate": 20_000}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.cli.showing import WARM, foremost, is_shown, refusals
-from gateway.cli.wire import Refusals, Signal
+from gateway.cli.showing import WARM, costs, foremost, is_shown, refusals
+from gateway.cli.wire import Judged, Refusals, Rollout, Signal, Spent
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,13 @@ def test_refusals_gained_and_lost_are_one_line() -> None:
     (line,) = refusals(seen, every_kind=False)
     assert line.plain == ("refusal: gained 12, lost 3 on 812 pairs; +1.1 pp [-0.2 … +2.4] with the reader's own errors")
     assert len(list(refusals(seen, every_kind=True))) == 2
+
+
+def test_costs_and_the_judge_are_shown_where_there_are_any() -> None:
+    """Nothing without prices and without a judge."""
+    assert list(costs(Rollout())) == []
+    rollout = Rollout(spent=Spent(0.42, 0.1, 1.5), judge=Judged(calls=12, tokens=3_400, settled=5, failed=1, shed=2))
+    assert [line.plain for line in costs(rollout)] == [
+        "cost: stable 0.42 per 1,000 · candidate 0.1 per 1,000 · mirrors 1.5 in all",
+        "judge: 12 calls, 3,400 tokens, 5 triples settled, 3 left as the words had them",
+    ]

@@ -23,16 +23,20 @@ ROLLOUT = Rollout(
     reason="because", actor="me", started_at=1.0, stage_started_at=2.0,
 )  # fmt: skip
 
+SPENT = {"priced.stable": 4, "spent.stable": 2_000_000, "priced.judge": 1, "spent.judge": 5_000_000, "judge.calls": 6}
+
 
 def test_the_command_reads_rollouts_as_the_admin_api_writes_them() -> None:
     """Both ends are ours and are built apart: every field that is shown arrives."""
     change = RefusalChange("refusal", Counted(812, 12, 3), Change(0.011, -0.002, 0.024))
-    view = rollout_view(ROLLOUT, {"stable": 7, "shed": 1}, [REPORT], refusals=[change])
+    view = rollout_view(ROLLOUT, {"stable": 7, "shed": 1, **SPENT}, [REPORT], refusals=[change])
     seen = msgspec.json.decode(msgspec.json.encode(view), type=wire.Rollout)
     assert (seen.id, seen.phase, seen.stage, seen.stage_count, seen.weight_bps) == ("chat-1", "canary", 1, 5, 100)
     assert (seen.holding, seen.reason, seen.stable, seen.candidate) == ("bake", "because", "a", "b")
     assert seen.requests == wire.Requests(stable=7, shed=1)
     assert seen.refusals == (wire.Refusals("refusal", 812, 12, 3, 0.011, -0.002, 0.024),)
+    assert seen.spent == wire.Spent(stable_per_1000=0.5, judge=0.005)
+    assert seen.judge == wire.Judged(calls=6)
     (signal,) = seen.signals
     assert (signal.budget_class, signal.source, signal.test, signal.verdict) == (
         "signal", "paired", "points", "not_enough",
