@@ -7,7 +7,7 @@ checked them, or from ourselves.
 
 from collections.abc import Iterable
 
-from uvicorn._types import ASGISendEvent
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from gateway.data.api import ApiError
@@ -24,6 +24,16 @@ class Cycle(RequestResponseCycle):
 
     _held_head = b""
     _has_body = True
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """The next message; a body that is all here already costs no waiting."""
+        ready = self.message_event.is_set() and not self.more_body and not self.waiting_for_100_continue
+        if not ready or self.disconnected or self.response_complete:
+            return await super().receive()
+        self.flow.resume_reading()
+        self.message_event.clear()
+        body, self.body = bytes(self.body), bytearray()
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(self, message: ASGISendEvent) -> None:
         """Write the message; waits while the client does not read."""

@@ -62,11 +62,11 @@ class HandOver(asyncio.Protocol):
         """Hand the finished request over. Returns why it was dropped, empty where it was not."""
         if self._transport is None:
             reason = "away"
-        elif self._buffered() > self._limit:
+        elif (buffered := self._buffered()) > self._limit:
             reason = "full"
         else:
             payload = _payload(exchange_of(draft, now))
-            if self._buffered() + len(payload) <= self._limit:
+            if buffered + len(payload) <= self._limit:
                 self._write(payload)
                 return ""
             reason = "full"

@@ -78,7 +78,7 @@ def named_by_connection(values: Iterable[bytes]) -> frozenset[bytes]:
 
 def end_to_end(headers: RawHeaders, rule: HeaderRule) -> RawHeaders:
     """The headers that pass."""
-    named = named_by_connection([field[1] for field in headers if field[0] == b"connection"])
-    if named:
+    values = [field[1] for field in headers if field[0] == b"connection"]
+    if values and (named := named_by_connection(values)):
         return [field for field in headers if rule[field[0]] and field[0] not in named]
     return [field for field in headers if rule[field[0]]]
