@@ -21,8 +21,8 @@ order a store returns them.
 Not here: what to do about it (`rollback.decision`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log
 from typing import Final
@@ -107,57 +107,49 @@ class Evidence:
 
         A test that this stage cannot feed has a row only where it has evidence from another stage.
         """
-        rows = [*self._rows(), *self._some_rows()]
-        return tuple(rows)
-
-    def _rows(self) -> Iterator[SignalReport]:
+        rows: list[SignalReport] = []
+        of_slices: dict[Test, list[tuple[SignalReport, float]]] = {}
         for slice_ in self.ledger.slices():
             for test in self.tests:
                 if slice_ != EVERY and not self.ledger.observes(test.cell_signal, slice_, test.source):
                     continue
                 case = case_of(self.rollout, self.ledger, test, slice_)
                 if case.harm.n or (slice_ == EVERY and test.occurs_at(self.stage.weight_bps)):
-                    yield self._report(case, slice_)
+                    log_harm = case.log_harm()
+                    rows.append(self._report(case, slice_, log_harm))
+                    if self._decides(test, slice_):
+                        of_slices.setdefault(test, []).append((rows[-1], log_harm))
+        rows += [self._some_report(test, seen) for test, seen in of_slices.items()]
+        return tuple(rows)
 
-    def _some_rows(self) -> Iterator[SignalReport]:
-        """For each test that may find harm in a slice, what its slices say together."""
-        for test in self.tests if self.rollout.slices else ():
-            places = [name for name in self.rollout.slices if self.ledger.observes(test.cell_signal, name, test.source)]
-            cases = [case_of(self.rollout, self.ledger, test, name) for name in places]
-            if test.slice_alpha and cases:
-                yield self._some_report(test, cases)
+    def _decides(self, test: Test, slice_: str) -> bool:
+        """Whether harm in this slice alone is harm."""
+        return bool(test.slice_alpha) and slice_ in self.rollout.slices
 
-    def _some_report(self, test: Test, cases: Sequence[Case]) -> SignalReport:
-        log_value = log_some([case.log_harm() for case in cases], len(self.rollout.slices))
-        burn = min(1.0, max(0.0, log_value / -log(test.slice_alpha)))
-        return SignalReport(
-            signal=test.signal,
+    def _some_report(self, test: Test, seen: Sequence[tuple[SignalReport, float]]) -> SignalReport:
+        """What a test's slices say together; `seen` are their rows and log e-values."""
+        rows, bar = [row for row, _ in seen], -log(test.slice_alpha)
+        log_value = log_some([log_harm for _, log_harm in seen], len(self.rollout.slices))
+        return replace(
+            rows[0],
             slice=SOME,
-            source=test.source,
-            test=test.kind,
-            side=test.side,
-            budget_class=self._class(test),
             estimate=None,
             stable_rate=None,
             candidate_rate=None,
             bound=None,
-            limit=test.limit * test.scale,
-            burn=burn,
-            n=sum(case.n for case in cases),
-            stage_n=sum(case.own_n for case in cases),
-            not_applicable=sum(case.missing.not_applicable for case in cases),
-            unmeasured=sum(case.missing.unmeasured for case in cases),
-            harmless=False,
-            decides_widening=False,
-            optional=test.optional,
-            verdict=Verdict.HARM if log_value >= -log(test.slice_alpha) else Verdict.NOT_ENOUGH,
+            burn=min(1.0, max(0.0, log_value / bar)),
+            n=sum(row.n for row in rows),
+            stage_n=sum(row.stage_n for row in rows),
+            not_applicable=sum(row.not_applicable for row in rows),
+            unmeasured=sum(row.unmeasured for row in rows),
+            verdict=Verdict.HARM if log_value >= bar else Verdict.NOT_ENOUGH,
         )
 
     def _bar(self, test: Test, slice_: str) -> float:
         """The log e-value that shows harm there."""
         if slice_ == EVERY:
             return test.bar
-        if test.slice_alpha and slice_ in self.rollout.slices:
+        if self._decides(test, slice_):
             return log(len(self.rollout.slices) / test.slice_alpha)
         return test.bar + self.slice_bar
 
@@ -185,11 +177,10 @@ class Evidence:
         wanted = (report.signal, report.test, report.side)
         return next(test for test in self.tests if question(test) == wanted and test.source is report.source)
 
-    def _report(self, case: Case, slice_: str) -> SignalReport:
+    def _report(self, case: Case, slice_: str, log_harm: float) -> SignalReport:
         test, arms = case.test, case.arms
         everywhere, bar = slice_ == EVERY, self._bar(case.test, slice_)
-        counts = everywhere or (bool(test.slice_alpha) and slice_ in self.rollout.slices)
-        log_harm = case.log_harm()
+        counts = everywhere or self._decides(test, slice_)
         late = onset(self.ledger, test, endless=self.is_after) if everywhere and test.late_alpha else Onset()
         is_late = late.log_value >= onset_bar(test) and log_harm < bar
         is_harm = is_late or log_harm >= bar

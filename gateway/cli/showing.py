@@ -50,6 +50,9 @@ def status(endpoint: Endpoint, *, every_test: bool = False) -> RenderableType:
     shown = list(rollout.signals) if every_test else list(foremost(rollout.signals))
     if shown:
         parts += [Text(), signals(shown)]
+    kept = [row for row in foremost(rollout.kept_signals) if row.n]
+    if kept and rollout.phase == "promoted":
+        parts += [Text(), Text("since the promotion", style="dim"), signals(kept)]
     parts += refusals(rollout.refusals, every_kind=every_test)
     return Group(*parts, *decisions(endpoint.decisions))
 
@@ -92,6 +95,10 @@ def _course(rollout: Rollout) -> Iterator[Text]:
         yield Text(rollout.reason)
     if rollout.next is not None and not rollout.has_ended:
         yield Text(f"next: {_coming(rollout.next)}")
+    if rollout.phase == "promoted" and rollout.kept_until is not None:
+        yield Text(
+            f"{rollout.stable} is kept and mirrored to until {moment(rollout.kept_until)}: late harm brings it back"
+        )
 
 
 def _coming(following: Next) -> str:
