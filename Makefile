@@ -79,6 +79,10 @@ site: $(VENV)/.developer ## The documentation as a site, into site/; a link that
 reference: $(VENV)/.developer ## Write the reference of the admin API and of the metrics from the code
 	@$(BIN)/python -m loadtest.reference
 
+.PHONY: drill
+drill: $(VENV)/.developer ## What an operator does when paged, on the running demo, with the time of each task
+	@$(BIN)/python -m loadtest.operating
+
 .PHONY: pictures
 pictures: $(VENV)/.developer ## Pictures of the dashboard, taken of the running demo, into docs/images
 	@$(BIN)/python -m loadtest.pictures $(ARGS)

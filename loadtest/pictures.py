@@ -6,24 +6,16 @@ that is not the gateway's own. It needs Debian's Chromium.
 """
 
 import argparse
-import json
 import shutil
-import signal
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any, Final
-from urllib.request import ProxyHandler, build_opener
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from loadtest.running_demo import asked, demo, until
+
 IMAGES: Final = Path(__file__).resolve().parents[1] / "docs" / "images"
-SECONDS: Final = 120.0
 OPTIONS: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 SHOTS: Final[dict[str, dict[str, Any]]] = {  # Any: Playwright's own options
     "desktop": {"viewport": {"width": 1200, "height": 800}},
@@ -73,53 +65,6 @@ class Album:
         page.screenshot(path=self.directory / name, type="jpeg", quality=QUALITY, full_page=True, clip=clip)  # type: ignore[arg-type]  # a TypedDict by shape
 
 
-@contextmanager
-def demo() -> Iterator[str]:
-    """The running demo's dashboard; the demo ends with the block."""
-    with tempfile.TemporaryFile() as said:
-        command = [sys.executable, "-m", "gateway.cli", "demo"]
-        process = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
-        try:
-            yield _address(process, said)
-        except SystemExit:
-            said.seek(0)
-            print(said.read().decode(errors="replace")[-2000:], file=sys.stderr)
-            raise
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(30)
-
-
-def _address(process: subprocess.Popen[bytes], said: Any) -> str:  # Any: a temporary file
-    until = monotonic() + SECONDS
-    while monotonic() < until and process.poll() is None:
-        said.seek(0)
-        words = said.read().decode(errors="replace").split()
-        found = [words[at + 1] for at, word in enumerate(words[:-1]) if word == "dashboard"]
-        if found and found[0].startswith("http"):
-            return str(found[0])
-        sleep(0.2)
-    raise SystemExit("the demo did not start")
-
-
-def _asked(address: str, path: str) -> Any:  # Any: JSON
-    with build_opener(ProxyHandler({})).open(address + path, timeout=10) as answer:
-        return json.loads(answer.read())
-
-
-def _until(address: str, endpoint: str, *phases: str) -> None:
-    until = monotonic() + SECONDS
-    while monotonic() < until:
-        try:
-            rollout = _asked(address, f"/admin/v1/endpoints/{endpoint}").get("rollout") or {}
-        except OSError:
-            rollout = {}
-        if rollout.get("phase") in phases and rollout.get("weight_bps", 0) >= (2500 if "canary" in phases else 0):
-            return
-        sleep(0.2)
-    raise SystemExit(f"{endpoint} did not come to {phases}")
-
-
 def main() -> None:
     """Run the demo and take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -133,13 +78,13 @@ def main() -> None:
     with demo() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(OPTIONS))
         album = Album(address, into, browser, wrong)
-        _until(address, "chat", "canary", "baking", "promoted")
+        until(address, "chat", "canary", "baking", "promoted", weight_bps=2500)
         album.take("canary", "/endpoints/chat")
         album.take("endpoints", "/")
-        _until(address, "support", "rolled_back")
+        until(address, "support", "rolled_back")
         album.take("rolledback", "/endpoints/support")
         album.take("history", "/endpoints/chat/history")
-        (latest, *_) = _asked(address, "/admin/v1/endpoints/support/audit?limit=1")["entries"]
+        (latest, *_) = asked(address, "/admin/v1/endpoints/support/audit?limit=1")["entries"]
         album.take("decision", f"/endpoints/support/decisions/{latest['id']}")
         browser.close()
     if wrong:

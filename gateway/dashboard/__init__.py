@@ -4,6 +4,7 @@ The pages are whole without the script: it only replaces parts of them with newe
 commands. Nothing comes from anywhere else, and nothing is built.
 
 S  `pages`      the routes: endpoints, a rollout, its history, one decision, the charts' numbers
+S  `reviewing`  answers side by side, for people to label
 S  `signing`    signing in and out: a key becomes a cookie
 P  `sessions`   what is in that cookie
 S  `templates`  the pages' text, with everything that is not markup escaped

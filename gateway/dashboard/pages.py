@@ -19,7 +19,8 @@ from gateway.channel.series import name_of
 from gateway.control.access import ANYBODY, NEEDS, Unauthenticated, open_to
 from gateway.control.desk import Desk
 from gateway.control.problems import HANDLERS, said
-from gateway.dashboard import signing
+from gateway.control.views import View, rollout_view
+from gateway.dashboard import reviewing, signing
 from gateway.dashboard.charts import charts
 from gateway.dashboard.recording import Recorder
 from gateway.dashboard.shapes import shapes
@@ -42,6 +43,7 @@ WARM: Final = 0.5
 _MEDIA: Final = {
     "live.js": "text/javascript; charset=utf-8",
     "charts.js": "text/javascript; charset=utf-8",
+    "review.js": "text/javascript; charset=utf-8",
     "dashboard.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
     "uplot/uplot.js": "text/javascript; charset=utf-8",
@@ -112,7 +114,7 @@ class Pages:
 def routes(desk: Desk, keys: KeyRing, recorder: Recorder) -> list[Router | HTTPRouteHandler]:
     """Everything under `/` that is not the API."""
     pages = Pages(keys, recorder)
-    shown = [*_looking(desk, pages), *signing.routes(keys, pages.page)]
+    shown = [*_looking(desk, pages), *reviewing.routes(desk, pages.page), *signing.routes(keys, pages.page)]
 
     def wrong(request: _Request, error: Exception) -> Response[Any]:  # Litestar copies handlers deeply: not a method
         return pages.wrong(request, error)
@@ -147,6 +149,7 @@ def _looking(desk: Desk, pages: Pages) -> list[HTTPRouteHandler]:
             rollout=seen.rollout,
             stable=desk.operations.stable_of(endpoint, seen.generation),
             told=await _told(pages.recorder, endpoint, seen, entries),
+            changes=_changes(seen),
             entries=entries,
             history_fault=fault,
             dropped=_dropped(desk),
@@ -184,6 +187,15 @@ async def _told(recorder: Recorder, endpoint: str, seen: Watched, entries: Seque
         return told(seen.reports, known)
     last = next((entry for entry in entries if entry.rollout == rollout.id and entry.signals), None)
     return told(last.signals, intervals(last)) if last is not None else None
+
+
+def _changes(seen: Watched) -> list[View]:
+    """The change of refusals with the reader's own errors, and as labels correct it."""
+    rollout = seen.rollout
+    if rollout is None:
+        return []
+    changes: list[View] = rollout_view(rollout, seen.counts, (), refusals=seen.refusals)["refusals"]
+    return changes
 
 
 def _dropped(desk: Desk) -> dict[str, int]:

@@ -29,7 +29,7 @@ function local(root) { // times in the reader's own zone; the server's UTC stays
 function replace(fresh) {
   for (const old of document.querySelectorAll("[data-live]")) {
     const next = fresh.getElementById(old.id);
-    if (!next) continue;
+    if (!next || old.dataset.held) continue;
     local(next);
     if (next.innerHTML === old.innerHTML && next.className === old.className) continue;
     const open = [...old.querySelectorAll("details[open]")].map((each) => each.id);
@@ -171,5 +171,6 @@ document.addEventListener("submit", (event) => {
   send(event.target);
 });
 
+window.driftgateLook = look;
 window.driftgateAfterLook = (listener) => { listeners.push(listener); };
 start();
