@@ -89,39 +89,52 @@ class WindowLayout(Generic[WindowKind]):
 
 
 @dataclass(frozen=True, eq=False)
+class PairedLayout:
+    """Where the pairs stand: arrays of one length with position, place (its number in `places`), stage and index."""
+
+    places: tuple[Place, ...] = ()
+    found: Ints = field(default_factory=lambda: np.zeros((4, 0), dtype=np.int64))
+
+    def grown(self, places: Iterable[Place], found: Sequence[tuple[int, int, int, int]]) -> "PairedLayout":
+        """With these counters as well; `places` are all, the known ones first."""
+        if not found:
+            return self
+        return PairedLayout(tuple(places), np.hstack((self.found, np.array(found, dtype=np.int64).T)))
+
+    @cached_property
+    def stages(self) -> tuple[int, ...]:
+        """Stages that have pairs."""
+        return tuple(np.unique(self.found[2]).tolist())
+
+    @cached_property
+    def _flat(self) -> Ints:
+        """Where each counter belongs in `lattices`, counted through."""
+        stage = np.searchsorted(np.array(self.stages, dtype=np.int64), self.found[2])
+        flat: Ints = (self.found[1] * len(self.stages) + stage) * VALUES + self.found[3] + LATTICE_STEPS
+        return flat
+
+    def lattices(self, counts: Ints) -> Ints:
+        """Counts by place, stage and lattice value."""
+        shape = (len(self.places), len(self.stages), VALUES)
+        made = np.bincount(self._flat, counts[self.found[0]], shape[0] * shape[1] * shape[2])
+        return made.astype(np.int64).reshape(shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """Where each counter stands among `names`. Of `paired`, arrays of one length: position, place, stage and index."""
+    """Where each counter stands among `names`."""
 
     names: tuple[str, ...] = ()
-    places: tuple[Place, ...] = ()
-    paired: Ints = field(default_factory=lambda: np.zeros((4, 0), dtype=np.int64))
+    paired: PairedLayout = field(default_factory=PairedLayout)
     split: Mapping[Place, tuple[tuple[int, SplitCell], ...]] = field(default_factory=dict)
     window_paired: Mapping[str, WindowLayout[WindowPairedCell]] = field(default_factory=dict)
     window_split: Mapping[str, WindowLayout[WindowSplitCell]] = field(default_factory=dict)
     others: tuple[tuple[int, MissingCell | VotesCell | UnitsCell], ...] = ()
 
-    @cached_property
-    def stages(self) -> tuple[int, ...]:
-        """Stages that have pairs."""
-        return tuple(np.unique(self.paired[2]).tolist())
-
-    @cached_property
-    def _flat(self) -> Ints:
-        """Where each paired counter belongs in `lattices`, counted through."""
-        stage = np.searchsorted(np.array(self.stages, dtype=np.int64), self.paired[2])
-        found: Ints = (self.paired[1] * len(self.stages) + stage) * VALUES + self.paired[3] + LATTICE_STEPS
-        return found
-
-    def lattices(self, counts: Ints) -> Ints:
-        """Pairs by place, stage and lattice value."""
-        shape = (len(self.places), len(self.stages), VALUES)
-        made = np.bincount(self._flat, counts[self.paired[0]], shape[0] * shape[1] * shape[2])
-        return made.astype(np.int64).reshape(shape)
-
     def grown(self, names: Iterable[str]) -> "Layout":
         """With these names as well; those that cannot be read, or are not of this version, have no place."""
         added = tuple(names)
-        places = {place: at for at, place in enumerate(self.places)}
+        places = {place: at for at, place in enumerate(self.paired.places)}
         paired: list[tuple[int, int, int, int]] = []
         split: dict[Place, list[tuple[int, SplitCell]]] = defaultdict(list)
         window_paired: dict[str, list[tuple[int, WindowPairedCell]]] = defaultdict(list)
@@ -146,8 +159,7 @@ class Layout:
                     others.append((position, cell))
         return Layout(
             names=self.names + added,
-            places=tuple(places),
-            paired=np.hstack((self.paired, np.array(paired, dtype=np.int64).reshape(-1, 4).T)),
+            paired=self.paired.grown(places, paired),
             split={**self.split, **{at: (*self.split.get(at, ()), *found) for at, found in split.items()}},
             window_paired=_grown(self.window_paired, window_paired),
             window_split=_grown(self.window_split, window_split),

@@ -144,8 +144,8 @@ def _turned_kind(signal: str, kind: WindowPairedCell) -> WindowPairedCell:
 def read(cells: Mapping[str, int]) -> Ledger:
     """The ledger of a hash of counters."""
     layout, counts = laid_out(cells)
-    lattices = layout.lattices(counts)
-    paired = {place: PairedCounts(layout.stages, lattices[at]) for at, place in enumerate(layout.places)}
+    lattices, pairs = layout.paired.lattices(counts), layout.paired
+    paired = {place: PairedCounts(pairs.stages, lattices[at]) for at, place in enumerate(pairs.places)}
     split = {
         place: [(cell, int(counts[position])) for position, cell in found] for place, found in layout.split.items()
     }

@@ -112,7 +112,10 @@ def _merged(counts: Floats, most: int) -> Floats:
 
 
 def _starts(counts: Floats, most: int) -> list[int]:
-    total = counts.sum(axis=1).cumsum().tolist()
+    votes = counts.sum(axis=1)
+    if (votes[:-1] >= LEAST_VOTES).all():
+        return list(range(min(len(votes), most)))
+    total = votes.cumsum().tolist()
     starts = [0]
     row = bisect_left(total, LEAST_VOTES) + 1
     while row < len(total) and len(starts) < most:

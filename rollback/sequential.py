@@ -157,9 +157,9 @@ def log_evidence(tally: Tally, mean: float, over: Prior) -> float:
 
     It does not rise with `mean`. For an impossible claim (`mean` at or below what X can be at least) it is +inf.
     """
-    if not tally.counts.any():
+    if not tally.counts.size:
         return 0.0
-    if (mean <= tally.low).any():
+    if mean <= tally.low.max():
         return inf
     return log_mean_exp(tally.counts @ log_factors(tally, mean, over), over)
 

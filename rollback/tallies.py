@@ -107,10 +107,13 @@ def lattice_tally(counts: Mapping[int, int]) -> Tally:
 def _lattice(by_index: Ints) -> Tally:
     """In index order, so that the sum of their logarithms has one order whatever order the counters came in."""
     (found,) = np.nonzero(by_index > 0)
-    ones = np.ones(len(found))
-    return Tally((found - LATTICE_STEPS) / LATTICE_STEPS, by_index[found].astype(np.float64), -ones, ones)
+    n = len(found)
+    return Tally(_VALUES[found], by_index[found].astype(np.float64), _LOWS[:n], _HIGHS[:n])
 
 
+_VALUES: Final = np.arange(-LATTICE_STEPS, LATTICE_STEPS + 1) / LATTICE_STEPS
+_LOWS: Final = -np.ones(len(_VALUES))
+_HIGHS: Final = np.ones(len(_VALUES))
 _NOTHING: Final = _lattice(np.zeros(1, dtype=np.int64))
 
 
