@@ -30,16 +30,17 @@ there is of one arm; in between, a mirror's errors (other caches, other deadline
 evenly over the guardrail budgets, and each budget's share evenly over those of its tests that can occur under the plan,
 paired and split alike: the sources have different filtrations, so Bonferroni is the division that is always valid, and
 it costs only log 2 of about 7. A product over disjoint keys (Vovk & Wang, arXiv 1912.06116), (½ + ½E) of pairs times
-(½ + ½E) of users, needs .84 to 1.01 of its requests (`loadtest/combining.py`, on the page of statistics). It is not
+(½ + ½E) of users, needs .86 to 1.01 of its requests (`loadtest/combining.py`, on the page of statistics). It is not
 taken: a key that votes in pairs would say nothing of what users got, and with full mirroring that is every key; the
 source of a key must be fixed before its first request, so mirrors of all others would be lost as pairs; and a verdict
 would belong to neither source's row and bound. Budgets of class signal and observe spend nothing of it and are judged
 at the same level.
 
 Where a guardrail's test can be searched for a *late onset* (`rollback.onset`), a part of its share goes to that: of
-pairs two fifths, of users three twentieths. A drift of 5 × the limit then takes 8 % more pairs from the start than with
-all of the share, and 2 % more requests; one that begins after 30,000 good votes takes 1.8 × as long as that, instead of
-48 and 8 × without the search. With a fifth for pairs it was 2.07 ×; with a tenth for users 1.85 ×.
+pairs two fifths, of users three twentieths. A drift of 5 × the limit then takes 7 % more pairs from the start than with
+all of the share, and 2 % more requests; one that begins after 30,000 good votes takes 1.9 × as long as that in pairs
+and 1.8 × among users, instead of 49 and 8 × without the search. With a fifth for pairs it was 2.07 ×; with a tenth for
+users 1.85 ×.
 
 Where slices may roll back (`rollback.some_slice`), a quarter of a guardrail's share goes to "some slice is harmed",
 before the rest is divided as above. It raises the bar of all requests together by log(4/3), which is .29 of about 7.

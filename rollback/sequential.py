@@ -39,8 +39,8 @@ said otherwise (`docs/adr/0005`):
   pairs differing each way.
 - `SPLIT_HARM`: edges. Two fifths at .35, near the best bet for a drift of 2 × the limit, because that is where exposure
   is long; the rest thins out up to 50 (stable without errors) and down to .1 (a limit much smaller than stable's rate).
-  1.12–1.40 × at 1, 5 and 50 % weight, for points and ratios, 1.12–1.24 of it at 2 × the limit. Sixteen edges even in
-  log c from .1 to 100: 1.09–1.36 ×, but 1.25–1.35 × at 2 × the limit.
+  1.10–1.42 × at 1, 5 and 50 % weight, for points and ratios, 1.10–1.26 × of these at 2 × the limit. Sixteen edges even
+  in log c from .1 to 100: 1.09–1.36 ×, but 1.25–1.35 × at 2 × the limit.
 - `SPLIT_NO_HARM`: for a rare event such as an error most of the proof comes from seeing none, so nearly half of the
   mass is at .999 and the rest even in log(1 − f). 1.09 × for a candidate without any error (at 1 % weight and 3 points
   10,850 requests, 108 of them its own; no valid test can do it before 9,985), 1.29 × with 1 % of errors on both arms.
