@@ -192,8 +192,8 @@ def bench(place: Path, rounds: int) -> list[Round]:
         port = free_port()
         (place / "nginx.conf").write_text(_NGINX.format(place=place, upstream=stable.port, port=port))
         processes.start("nginx", ["nginx", "-p", str(place), "-c", str(place / "nginx.conf")])
-        nginx = Way("nginx proxy_pass", port, _worker(processes, "nginx", "worker process"))
-        worker = _worker(processes, "gateway", "data")
+        nginx = Way("nginx proxy_pass", port, worker_of(processes, "nginx", "worker process"))
+        worker = worker_of(processes, "gateway", "data")
         kinds = scripts(place, recorded)
         found: list[Round] = []
         for _ in range(rounds):
@@ -207,7 +207,7 @@ def bench(place: Path, rounds: int) -> list[Round]:
         return found
 
 
-def _worker(processes: Processes, name: str, role: str) -> int:
+def worker_of(processes: Processes, name: str, role: str) -> int:
     """The process id of a server's worker, once it is there."""
     until = monotonic() + 10.0
     while monotonic() < until:
