@@ -80,12 +80,12 @@ def _recorded(place: Path) -> Path:
 
 def _frames(count: int, rollout: str) -> list[bytes]:
     """Exchanges as a data worker writes them, each of its own key."""
-    bodies = [answer(words(WORDS, seed)) for seed in (1, 2, 3)]
+    texts = [words(WORDS, seed) for seed in (1, 2, 3)]
     frames = []
     for number in range(count):
         asked = {"model": "chat", "messages": [{"role": "user", "content": _prompt(number % _PROMPTS)}]}
         made = structs.replace(
-            exchange(number, bodies[number % 3]),
+            exchange(number, answer(f"{number}. {texts[number % 3]}")),
             rollout=rollout,
             request_body=json.dumps(asked).encode(),
             vote_key=key_hash("vote", f"{rollout}:{number}"),

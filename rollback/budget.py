@@ -11,7 +11,7 @@ at ±1.5 and divided by it, against ln(1 ± x)/1.5; `expected: [low, high]` puts
 place, and for a rate `low` and `high` themselves, so that *not* changing is then drift as well (`max_ratio` is dropped
 beside it: it would forbid what is expected).
 
-Two more tests belong to `length`:
+`completion` and `cost` are log ratios of the same kind, of pairs only. Two more tests belong to `length`:
 
 - The *tail*: the share of answers at least 3 × longer (than stable's to the same request) minus the share at most a
   third as long. A mean of clipped ratios moves by 8 % when 5 % of answers become 20 × longer. Its limit is x/4 either
@@ -59,6 +59,7 @@ from typing import Final
 from rollback.plan import Budget, BudgetClass, Plan
 from rollback.verdict import Side, Source, TestKind
 from routing.bucketing import WEIGHT_SCALE
+from shadow.signals.catalogue import LOG_RATIOS
 
 LENGTH_CLIP: Final = 1.5
 """Log ratios are clipped here: e^1.5 is 4.5 ×, far beyond any drift that one would still call a change of mean."""
@@ -185,8 +186,8 @@ def question(test: Test) -> tuple[str, TestKind, Side]:
 
 
 def _tests(budget: Budget) -> Iterator[Test]:
-    if budget.signal == "length":
-        yield from _length(budget)
+    if budget.signal in LOG_RATIOS:
+        yield from _log_ratio(budget)
         return
     yield from _points(budget)
     if budget.max_ratio is not None and budget.expected is None:
@@ -212,7 +213,7 @@ def _points(budget: Budget) -> Iterator[Test]:
             yield replace(made, centre=centre, decides_widening=True, reference=reference)
 
 
-def _length(budget: Budget) -> Iterator[Test]:
+def _log_ratio(budget: Budget) -> Iterator[Test]:
     low, high = (-inf, inf)
     if budget.expected is not None:
         low, high = budget.expected
@@ -227,7 +228,7 @@ def _length(budget: Budget) -> Iterator[Test]:
         sign = 1.0 if side is Side.UPPER else -1.0
         made = _test(budget, Source.PAIRED, TestKind.POINTS, side, limit)
         yield replace(made, centre=centre, decides_widening=True, scale=LENGTH_CLIP)
-        if sign * centre > 0.0:
+        if sign * centre > 0.0 or budget.signal != "length":
             continue
         made = _test(budget, Source.PAIRED, TestKind.TAIL, side, sign * tail)
         yield replace(made, cell_signal="length.tail", decides_widening=True)

@@ -58,6 +58,8 @@ ASSUMED: Final[Mapping[str, SignalProfile]] = MappingProxyType(
         "errors": _event(0.002),
         "ttft": SignalProfile(rate=0.05),  # slower than stable's own p95, by definition
         "length": SignalProfile(spread=0.25),  # between models of one family: .22 to .31 of the clipped range
+        "completion": SignalProfile(spread=0.25),  # as length: the same answers, counted otherwise
+        "cost": SignalProfile(spread=0.25),
         "length.tail": SignalProfile(differing=0.015),  # likewise .009 to .03 each way
         "agreement": SignalProfile(spread=0.15),
     }

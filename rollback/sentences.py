@@ -10,6 +10,7 @@ from math import exp
 from rollback.plan import Stage
 from rollback.verdict import Side, SignalReport, Source, TestKind
 from shadow.cells import EVERY
+from shadow.signals.catalogue import LOG_RATIOS
 
 
 def finding(report: SignalReport, interval: tuple[float, float] | None, relation: str) -> str:
@@ -98,7 +99,7 @@ def reach(stage: Stage) -> str:
 
 
 def _is_log_ratio(report: SignalReport) -> bool:
-    return report.signal == "length" and report.test is TestKind.POINTS
+    return report.signal in LOG_RATIOS and report.test is TestKind.POINTS
 
 
 def amount(report: SignalReport, value: float) -> str:

@@ -46,6 +46,7 @@ from shadow.signals import agreement, length, pace, refusal, schema, tokens
 from shadow.signals.agreement import Agreement
 from shadow.signals.catalogue import ALSO, Read
 from shadow.signals.json_paths import NOTHING, JsonPath
+from shadow.spending import Price, cost_reading
 from shadow.windows import UNKNOWN
 
 KEYLESS_SIGNAL: Final = "pairs"
@@ -80,6 +81,7 @@ class Readings:
     length: Reading
     tokens: Reading
     also: Mapping[str, Reading]
+    prompt_tokens: int | None = None
 
 
 def read(ask: Ask, said: Answer | Unreadable, also: Mapping[str, Read] = ALSO) -> Readings:
@@ -89,21 +91,32 @@ def read(ask: Ask, said: Answer | Unreadable, also: Mapping[str, Read] = ALSO) -
         return Readings(none, none if schema.may_apply(ask) else NotApplicable(), none, none, dict.fromkeys(also, none))
     others = {name: signal(ask, said) for name, signal in also.items()}
     return Readings(
-        refusal.read(ask, said), schema.read(ask, said), length.read(ask, said), tokens.read(ask, said), others
+        refusal.read(ask, said),
+        schema.read(ask, said),
+        length.read(ask, said),
+        tokens.read(ask, said),
+        others,
+        said.prompt_tokens,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a pair: what was read of an answer, and whether there was none to use."""
+    """One side of a pair: what was read of an answer, whether there was none to use, and what it cost, if known."""
 
     readings: Readings
     failed: bool
+    cost: int | None = None
 
 
-def side(ask: Ask, heard_: Heard, also: Mapping[str, Read] = ALSO) -> Side:
+def side(ask: Ask, heard_: Heard, also: Mapping[str, Read] = ALSO, price: Price | None = None) -> Side:
     """Read what one arm said."""
-    return Side(read(ask, heard_.said, also), heard_.failed)
+    return side_of(read(ask, heard_.said, also), heard_, price)
+
+
+def side_of(readings: Readings, heard_: Heard, price: Price | None = None) -> Side:
+    """The side of an answer that was read already."""
+    return Side(readings, heard_.failed, None if price is None else price.billionths(heard_.said))
 
 
 # ── split ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -260,8 +273,18 @@ def paired_vote(exchange: Exchange, stable: Side, candidate: Side, slices: tuple
     if exchange.keyless:
         makes.append(_missing(exchange, KEYLESS_SIGNAL, "paired", exchange.assigned, "keyless"))
     others = [_paired(exchange, name, reading, theirs.also[name], _minus) for name, reading in ours.also.items()]
+    others += [
+        _paired(exchange, "completion", *_completions(ours, theirs), length.difference),
+        _paired(exchange, "cost", cost_reading(stable.cost), cost_reading(candidate.cost), length.difference),
+    ]
     once = VotesCell(exchange.stage, "paired", exchange.assigned)
     return _vote(paired_member(exchange), makes, slices, *_everywhere(others), once, *_windowed(exchange, makes))
+
+
+def _completions(stable: Readings, candidate: Readings) -> tuple[Reading, Reading]:
+    """Tokens of both sides, where the same prompt took the same number of them on both: else they are no one unit."""
+    same = stable.prompt_tokens is not None and stable.prompt_tokens == candidate.prompt_tokens
+    return (stable.tokens, candidate.tokens) if same else (NotApplicable(), NotApplicable())
 
 
 def _minus(stable: float, candidate: float) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shadow.answer import Answer, Unreadable
+from shadow.reading import Measured, NotApplicable, Reading
 
 PER_UNIT: Final = 1_000_000_000
 
@@ -24,6 +25,11 @@ class Price:
         if isinstance(said, Unreadable) or said.prompt_tokens is None or said.completion_tokens is None:
             return None
         return round((said.prompt_tokens * self.input + said.completion_tokens * self.output) * 1_000.0)
+
+
+def cost_reading(cost: int | None) -> Reading:
+    """What an answer cost, as a reading: without a price or tokens there is nothing to compare."""
+    return NotApplicable() if cost is None else Measured(float(cost))
 
 
 def spending(of: str, price: Price | None, said: Answer | Unreadable) -> dict[str, int]:

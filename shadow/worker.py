@@ -276,9 +276,12 @@ class ShadowWorker:
         readings = job.readings
         if readings is None:
             readings = comparison.read(job.ask, job.own.said, self._also_of(job.home, job.exchange))
-        own = Side(readings, job.own.failed)
-        mirrored = comparison.side(job.ask, other, {name: self._also[name] for name in readings.also})
         by_stable = job.exchange.answered is Arm.STABLE
+        models = (job.exchange.stable, job.exchange.candidate)[:: 1 if by_stable else -1]
+        prices = [self._prices.get(model) for model in models]
+        own = comparison.side_of(readings, job.own, prices[0])
+        also = {name: self._also[name] for name in readings.also}
+        mirrored = comparison.side(job.ask, other, also, prices[1])
         self._keep(job, *(((job.own, own), (other, mirrored)) if by_stable else ((other, mirrored), (job.own, own))))
         return comparison.paired_vote(job.exchange, *((own, mirrored) if by_stable else (mirrored, own)), job.slices)
 

@@ -251,7 +251,7 @@ def _unit(row: Signal) -> str:
 
 
 def _is_log_ratio(row: Signal) -> bool:
-    return row.signal == "length" and row.test == "points" and row.source == "paired"
+    return row.signal in ("length", "completion", "cost") and row.test == "points" and row.source == "paired"
 
 
 def _plain(row: Signal, value: float | None, sign: str = "", *, rough: bool = False) -> str:

@@ -18,6 +18,7 @@ from gateway.keys import Role
 from gateway.own import installed
 from rollback.plan import BudgetClass
 from routing.address import Kind
+from shadow.signals.catalogue import LOG_RATIOS
 
 Finding: TypeAlias = tuple[Path, str, str]
 
@@ -223,10 +224,10 @@ def _budget(path: Path, signal: str, budget: BudgetSpec | None) -> Iterator[Find
             f"set {' or '.join(sorted(allowed))}, or write off",
         )
     wanted = budget.expected
-    if wanted is not None and wanted.relative != (signal == "length"):
-        unit = "relative, in %" if signal == "length" else "in points, pp"
+    if wanted is not None and wanted.relative != (signal in LOG_RATIOS):
+        unit = "relative, in %" if signal in LOG_RATIOS else "in points, pp"
         yield (*path, "expected"), f"a change of {signal} is {unit}", "change the unit"
-    if wanted is not None and signal == "length" and wanted.low <= -1:
+    if wanted is not None and signal in LOG_RATIOS and wanted.low <= -1:
         yield (*path, "expected"), "nothing can be 100 % shorter", "write a smaller change"
 
 

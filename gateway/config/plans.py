@@ -18,7 +18,7 @@ from gateway.own import installed
 from rollback.errors import InvalidPlan
 from rollback.hours import Hours
 from rollback.plan import Budget, BudgetClass, OnDeadline, Plan, Stage
-from shadow.signals.catalogue import ALSO, FAULTS, HABITS, REFUSING
+from shadow.signals.catalogue import ALSO, FAULTS, HABITS, LOG_RATIOS, REFUSING
 
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
@@ -31,7 +31,7 @@ LIMITS: Final[Mapping[str, frozenset[str]]] = {
     "ttft": frozenset({"max_increase"}),
     "pace": frozenset({"max_increase"}),
     "tokens": frozenset({"max_increase"}),
-    "length": frozenset({"within", "expected"}),
+    **dict.fromkeys(LOG_RATIOS, frozenset({"within", "expected"})),
     "agreement": frozenset({"max_excess_disagreement"}),
     **dict.fromkeys(ALSO, RATE_LIMITS),
 }
@@ -177,6 +177,8 @@ def observed() -> dict[str, BudgetSpec]:
     return {
         "pace": _SLOWER_OR_DEARER,
         "tokens": _SLOWER_OR_DEARER,
+        "completion": BudgetSpec(within=0.15, budget_class=BudgetClass.OBSERVE),
+        "cost": BudgetSpec(within=0.20, budget_class=BudgetClass.OBSERVE),
         **dict.fromkeys(FAULTS, _MORE_FAULTS),
         **dict.fromkeys(HABITS, _OTHER_HABITS),
         **dict.fromkeys(REFUSING, _OTHER_REFUSING),
@@ -252,8 +254,8 @@ def expecting(plan: Plan, expectations: Iterable[str]) -> Plan:
             raise InvalidPlan(str(error)) from error
         if signal not in budgets or "expected" not in limits_of(signal):
             raise InvalidPlan(f"plan {plan.name!r} judges no change of {signal!r}, so none can be expected of it")
-        if wanted.relative != (signal == "length"):
-            unit = "relative: write %" if signal == "length" else "in points: write pp"
+        if wanted.relative != (signal in LOG_RATIOS):
+            unit = "relative: write %" if signal in LOG_RATIOS else "in points: write pp"
             raise InvalidPlan(f"a change of {signal} is {unit}, not {text!r}")
         budgets[signal] = replace(budgets[signal], expected=(wanted.low, wanted.high))
     return replace(plan, budgets=tuple(budgets.values()))

@@ -80,6 +80,10 @@ not in slices."""
 EVENTS: Final[Mapping[str, Read]] = MappingProxyType({"refusal": refusal.read, "schema": schema.read, **ALSO})
 """Signals that are good (0.0) or bad (1.0) on each side."""
 
+LOG_RATIOS: Final = frozenset({"length", "completion", "cost"})
+"""Signals that are compared by the logarithm of candidate ÷ stable on the same request: `completion` is tokens where
+both sides count in one tokenizer, `cost` is tokens at the configured prices."""
+
 VERSIONS: Final[Mapping[str, int]] = MappingProxyType(
     {
         "refusal": refusal.VERSION,
@@ -107,8 +111,10 @@ VERSIONS: Final[Mapping[str, int]] = MappingProxyType(
         "code_fence": code_fence.VERSION,
         "lists": lists.VERSION,
         "tables": tables.VERSION,
+        "completion": 1,
+        "cost": 1,
         "unwilling": unwilling.VERSION,
         "inability": inability.VERSION,
     }
 )
-"""Every signal's version. `errors` and `ttft` are read from the exchange itself."""
+"""Every signal's version. `errors`, `ttft`, `completion` and `cost` are read from the exchange and its usage."""

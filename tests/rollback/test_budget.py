@@ -39,6 +39,14 @@ def test_length_within_x_means_between_one_minus_x_and_one_plus_x() -> None:
     assert {test.source for test in means} == {Source.PAIRED}
 
 
+@pytest.mark.parametrize("signal", ["cost", "completion"])
+def test_other_log_ratios_are_judged_on_pairs_and_have_no_tail(signal: str) -> None:
+    """20 % dearer and 20 % cheaper; decided by the same requests on both arms alone."""
+    tests = expand(plan(Budget(signal, within=0.2)), 1)
+    assert [round(exp(test.limit * test.scale), 6) for test in tests] == [1.2, 0.8]
+    assert {(test.source, test.kind, test.cell_signal) for test in tests} == {(Source.PAIRED, TestKind.POINTS, signal)}
+
+
 def test_the_tail_decides_on_pairs_and_only_looks_for_harm_among_users() -> None:
     """A quarter of `within` for pairs; ten points beyond stable's own p95 or p5 for users."""
     tails = [test for test in expand(plan(LENGTH), 1) if test.kind is TestKind.TAIL]

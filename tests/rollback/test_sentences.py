@@ -51,6 +51,7 @@ CASES = [
         (0.2, 0.6),
         "length +53.7 % [22.1, 82.2] over the limit of 15.0 %",
     ),
+    (report("cost", TestKind.POINTS, -0.35, -0.2), None, "cost −29.5 % under the limit of −18.1 %"),
     (report("length", TestKind.TAIL, 0.06, 0.0375), None, "length tail +6.0 pp over the limit of 3.8 pp"),
     (
         report("length", TestKind.TAIL, -0.2, -0.1, Source.SPLIT),

@@ -1,6 +1,7 @@
 """What one request adds: exact cells, for each way that a request can end."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from shadow.comparison import (
     triple_vote,
 )
 from shadow.exchange import Exchange, Outcome
+from shadow.spending import Price
 from tests.shadow.making import ask, exchange, fallback, on_candidate, says
 
 HELLO = says("Hello there, Ann.")
@@ -55,7 +57,8 @@ def split(
 
 def paired(of: Exchange, stable: Heard, candidate: Heard, asked: Ask = ASKED) -> set[str]:
     """The cells of the paired vote."""
-    return set(paired_vote(of, side(asked, stable, {}), side(asked, candidate, {}), ALL).cells)
+    vote = paired_vote(of, side(asked, stable, {}), side(asked, candidate, {}), ALL)
+    return {cell for cell in vote.cells if cell.split("/")[1] not in ("completion", "cost")}
 
 
 def test_a_good_answer_of_the_candidate() -> None:
@@ -279,3 +282,36 @@ def test_what_has_no_pace_is_not_applicable() -> None:
         assert vote is not None
         assert "n/pace/*/2/split/candidate/not_applicable" in vote.cells
         assert "n/tokens/*/2/split/candidate/not_applicable" in vote.cells
+
+
+@pytest.mark.parametrize(
+    ("tokens", "prompts", "cell"),
+    [
+        ((100, 200), (9, 9), "p/completion/*/0/9"),
+        ((100, 100), (9, 9), "p/completion/*/0/0"),
+        ((100, 200), (9, 8), "n/completion/*/0/paired/candidate/not_applicable"),
+        ((100, 200), (None, None), "n/completion/*/0/paired/candidate/not_applicable"),
+    ],
+)
+def test_tokens_are_compared_where_both_sides_count_in_one_tokenizer(
+    tokens: tuple[int, int], prompts: tuple[int | None, int | None], cell: str
+) -> None:
+    """The same prompt took as many tokens on both sides: so a token is the same on both."""
+    said = [
+        replace(says("x"), completion_tokens=count, prompt_tokens=prompt)
+        for count, prompt in zip(tokens, prompts, strict=True)
+    ]
+    stable, candidate = (side(ASKED, heard(each), {}) for each in said)
+    found = [each for each in paired_vote(exchange(), stable, candidate, ALL).cells if "completion" in each]
+    assert found == [cell] or (cell.endswith("/9") and found == ["p/completion/*/0/10"])
+
+
+def test_cost_is_compared_at_each_models_own_price() -> None:
+    """Twice the tokens at half the price cost the same."""
+    prices = (Price(1.0, 2.0), Price(0.5, 1.0))
+    said = (says("x", completion_tokens=50), says("x", completion_tokens=100))
+    priced = [replace(each, prompt_tokens=tokens) for each, tokens in zip(said, (10, 20), strict=True)]
+    stable, candidate = (side(ASKED, heard(each), {}, price) for each, price in zip(priced, prices, strict=True))
+    assert "p/cost/*/0/0" in paired_vote(exchange(), stable, candidate, ALL).cells
+    unpriced = side(ASKED, heard(priced[1]), {})
+    assert "n/cost/*/0/paired/candidate/not_applicable" in paired_vote(exchange(), stable, unpriced, ALL).cells
