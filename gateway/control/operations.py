@@ -263,6 +263,16 @@ class Operations:
             )
         return await self._shown(found)
 
+    async def past(self, endpoint: str, rollout_id: str) -> Watched:
+        """A rollout of an endpoint as it stood at its end, with its counters as long as Redis keeps them."""
+        self.check(endpoint)
+        found = await self._store.find([endpoint], rollout_id)
+        if found is None:
+            raise UnknownRollout(f"{endpoint} has had no rollout {rollout_id!r}; its history lists those there were")
+        cells, counts = await self._store.evidence(replace(found, epoch=found.own_epoch))
+        ended = found.ended_at or found.started_at
+        return Watched(now=ended, rollout=found, counts=counts, cells=cells, refusals=refusal_changes(cells))
+
     async def endpoint(self, name: str) -> View:
         """An endpoint with its generations and its latest rollout; with Redis gone, as last seen, and saying so."""
         self.check(name)

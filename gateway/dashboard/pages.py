@@ -141,19 +141,17 @@ def _looking(desk: Desk, pages: Pages) -> list[HTTPRouteHandler]:
         desk.operations.check(endpoint)
         seen = watched[endpoint]
         entries, fault = await _entries(desk, endpoint, SHOWN_ENTRIES)
-        return pages.page(
-            request,
-            "rollout.html",
-            endpoint=endpoint,
-            seen=seen,
-            rollout=seen.rollout,
-            stable=desk.operations.stable_of(endpoint, seen.generation),
-            told=await _told(pages.recorder, endpoint, seen, entries),
-            changes=_changes(seen),
-            entries=entries,
-            history_fault=fault,
-            dropped=_dropped(desk),
-        )
+        return await _rollout(desk, pages, request, endpoint, seen, entries, fault)
+
+    @get("/endpoints/{endpoint:str}/rollouts/{rollout_id:str}", opt=open_to(Role.VIEWER), include_in_schema=False)
+    async def earlier(request: _Request, endpoint: FromPath[str], rollout_id: FromPath[str]) -> Response[Any]:
+        desk.operations.check(endpoint)
+        latest = watched[endpoint].rollout
+        if latest is not None and latest.id == rollout_id:
+            return Redirect(f"/endpoints/{quote(endpoint)}", status_code=303)
+        seen = await desk.operations.past(endpoint, rollout_id)
+        entries = [each for each in await desk.operations.entries(endpoint, HISTORY) if each.rollout == rollout_id]
+        return await _rollout(desk, pages, request, endpoint, seen, entries, "")
 
     @get("/endpoints/{endpoint:str}/history", opt=open_to(Role.VIEWER), include_in_schema=False)
     async def history(request: _Request, endpoint: FromPath[str]) -> Response[str]:
@@ -166,7 +164,33 @@ def _looking(desk: Desk, pages: Pages) -> list[HTTPRouteHandler]:
         rows = told(found.signals, intervals(found))
         return pages.page(request, "decision.html", endpoint=endpoint, entry=found, told=rows)
 
-    return [endpoints, rollout, history, decision]
+    return [endpoints, rollout, earlier, history, decision]
+
+
+async def _rollout(
+    desk: Desk,
+    pages: Pages,
+    request: _Request,
+    endpoint: str,
+    seen: Watched,
+    entries: Sequence[AuditEntry],
+    history_fault: str,
+) -> Response[str]:
+    """The page of a rollout, the latest one or an earlier one."""
+    return pages.page(
+        request,
+        "rollout.html",
+        endpoint=endpoint,
+        seen=seen,
+        rollout=seen.rollout,
+        is_latest=seen is desk.controller.watched[endpoint],
+        stable=desk.operations.stable_of(endpoint, seen.generation),
+        told=await _told(pages.recorder, endpoint, seen, entries),
+        changes=_changes(seen),
+        entries=entries,
+        history_fault=history_fault,
+        dropped=_dropped(desk),
+    )
 
 
 async def _entries(desk: Desk, endpoint: str, limit: int) -> tuple[Sequence[AuditEntry], str]:
@@ -214,10 +238,13 @@ def _numbers(desk: Desk, recorder: Recorder) -> HTTPRouteHandler:
         endpoint: FromPath[str],
         after: Annotated[float, QueryParameter()] = 0.0,
         step: Annotated[float, QueryParameter()] = 0.0,
+        rollout_id: Annotated[str, QueryParameter(name="rollout")] = "",
     ) -> dict[str, Any]:
-        """What the rollout page draws: all of it, or what came after `after` at the step that the page has."""
+        """What a rollout's page draws: all of it, or what came after `after` at the step that the page has."""
         desk.operations.check(endpoint)
         seen = desk.controller.watched[endpoint]
+        if rollout_id and (seen.rollout is None or seen.rollout.id != rollout_id):
+            seen = await desk.operations.past(endpoint, rollout_id)
         rollout: Rollout | None = seen.rollout
         if rollout is None:
             return {}

@@ -42,7 +42,8 @@ def test_a_rollout_is_shown_live_from_start_to_rollback(
         expect(now.locator(".pill")).to_contain_text("rolled back")
         expect(now.locator(".reason")).to_contain_text("support tickets")
         expect(page.locator("#announce")).to_contain_text("rolled back")
-        expect(page.locator("#actions button")).to_have_count(0)
+        expect(page.get_by_role("button", name="Try again")).to_be_visible()
+        expect(page.get_by_role("button", name="Roll back")).to_have_count(0)
         page.screenshot(path=tmp_path / "dashboard.png", full_page=True)
         assert wrong == []
 

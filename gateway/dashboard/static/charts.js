@@ -38,7 +38,7 @@ function take(fresh) {
 async function refresh() {
   if (document.hidden) return;
   const before = samples.at.length > 1 ? samples.at[samples.at.length - 2] : 0;
-  const asked = samples.at.length > 1 ? "?after=" + (before + 0.005) + "&step=" + samples.step : "";
+  const asked = samples.at.length > 1 ? (source.dataset.charts.includes("?") ? "&" : "?") + "after=" + (before + 0.005) + "&step=" + samples.step : "";
   const answer = await fetch(source.dataset.charts + asked, { cache: "no-store" });
   if (!answer.ok) throw new Error("the charts' numbers: " + answer.status);
   const fresh = await answer.json();

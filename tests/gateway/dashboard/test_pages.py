@@ -205,3 +205,19 @@ async def test_pages_answer_with_redis_gone_and_say_so(gateway: Gateway) -> None
     assert "The audit cannot be read now" in page
     history = await gateway.http.get("/endpoints/chat/history")
     assert (history.status_code, "store unavailable" in history.text) == (503, True)
+
+
+async def test_an_earlier_rollout_has_its_page_with_charts_and_without_buttons(gateway: Gateway) -> None:
+    """From the history; the latest one is the endpoint's own page; an unknown one says where the ids are."""
+    await gateway.start(reason="the first")
+    first = (await gateway.http.get("/admin/v1/endpoints/chat")).json()["rollout"]["id"]
+    await gateway.post("rollback", {"reason": "tickets"})
+    await gateway.post("retry", {"reason": "mended"}, 201)
+    assert f'href="/endpoints/chat/rollouts/{first}"' in (await gateway.http.get("/endpoints/chat/history")).text
+    page = (await gateway.http.get(f"/endpoints/chat/rollouts/{first}")).text
+    assert ("tickets" in page, "An earlier rollout" in page, "data-dialog" in page) == (True, True, False)
+    numbers = (await gateway.http.get("/endpoints/chat/charts", params={"rollout": first})).json()
+    assert (numbers["rollout"], len(numbers["at"])) == (first, 2)
+    latest = (await gateway.http.get("/admin/v1/endpoints/chat")).json()["rollout"]["id"]
+    assert (await gateway.http.get(f"/endpoints/chat/rollouts/{latest}")).status_code == 303
+    assert (await gateway.http.get("/endpoints/chat/rollouts/chat-x")).status_code == 404
