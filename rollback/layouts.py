@@ -122,9 +122,9 @@ class PairedLayout:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """Where each counter stands among `names`."""
+    """Where each counter stands among `size` names."""
 
-    names: tuple[str, ...] = ()
+    size: int = 0
     paired: PairedLayout = field(default_factory=PairedLayout)
     split: Mapping[Place, tuple[tuple[int, SplitCell], ...]] = field(default_factory=dict)
     window_paired: Mapping[str, WindowLayout[WindowPairedCell]] = field(default_factory=dict)
@@ -140,7 +140,7 @@ class Layout:
         window_paired: dict[str, list[tuple[int, WindowPairedCell]]] = defaultdict(list)
         window_split: dict[str, list[tuple[int, WindowSplitCell]]] = defaultdict(list)
         others: list[tuple[int, MissingCell | VotesCell | UnitsCell]] = []
-        for position, name in enumerate(added, len(self.names)):
+        for position, name in enumerate(added, self.size):
             match _parsed(name):
                 case PairedCell(signal, slice_, stage, index):
                     if abs(index) <= LATTICE_STEPS:
@@ -158,7 +158,7 @@ class Layout:
                 case cell:
                     others.append((position, cell))
         return Layout(
-            names=self.names + added,
+            size=self.size + len(added),
             paired=self.paired.grown(places, paired),
             split={**self.split, **{at: (*self.split.get(at, ()), *found) for at, found in split.items()}},
             window_paired=_grown(self.window_paired, window_paired),
