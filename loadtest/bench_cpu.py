@@ -1,9 +1,10 @@
-"""The first benchmark: CPU per request and memory of one data worker, beside nginx as a plain proxy, in the same run.
+"""What a change is worth: CPU per request and memory of one data worker, beside nginx and another checkout.
 
 `python -m loadtest.bench_cpu` plays interleaved rounds: nginx, the gateway without a rollout, and the gateway with
-everything on (a rollout at 50 %: assignment, capture, hand-over, counters). Load comes from wrk, answers from replay
+everything on (a rollout at 50 %: assignment, capture, hand-over, counters). `--against ../before` plays the gateway of
+another checkout beside it: what a change is worth is a ratio within one run. Load comes from wrk, answers from replay
 servers. CPU is read from the proxying process's own accounting in /proc, not from the load generator's throughput, so
-neighbours on shared cores disturb it little. The table goes to `docs/bench.md`.
+neighbours on shared cores disturb it little. The page is `loadtest.bench`'s.
 
 Needs Debian's `nginx` and `wrk`; says so and ends where they are missing.
 """
@@ -16,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -30,7 +31,6 @@ ROUNDS: Final = 5
 SECONDS: Final = 4
 IN_FLIGHT: Final = 32
 ENDPOINT: Final = "chat"
-_PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "bench.md"
 
 _CONFIG: Final = """\
 listen: {{data: 127.0.0.1:{data}, admin: 127.0.0.1:{admin}}}
@@ -82,6 +82,8 @@ function request()
   return wrk.format("POST", "/v1/chat/completions", nil, {body})
 end
 """
+READY_SECONDS: Final = 60.0
+"""For a gateway to start on a machine that is busy with others."""
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -174,36 +176,57 @@ def scripts(place: Path, recorded: Path) -> dict[str, Path]:
     return made
 
 
-def bench(place: Path, rounds: int) -> list[Round]:
-    """Start everything, and play the rounds interleaved."""
+@dataclass(slots=True)
+class Driven:
+    """A gateway under load, its data worker's process id, and what it is called in the table."""
+
+    gateway: Gateway
+    worker: int
+    name: str
+
+    def way(self, doing: str) -> Way:
+        """It as a way, doing something."""
+        return Way(f"{self.name}, {doing}", self.gateway.data_port, self.worker)
+
+
+def start_gateway(processes: Processes, name: str, models: Mapping[str, str], source: Path | None = None) -> Driven:
+    """Start a gateway, of another checkout where one is given, and wait until it serves."""
+    place = processes.place / name
+    place.mkdir()
+    gateway = Gateway(processes, place / "driftgate.yaml", free_port(), free_port(), name=name, source=source)
+    text = _CONFIG.format(data=gateway.data_port, admin=gateway.admin_port, state=place / "state", **models)
+    gateway.config.write_text(text)
+    gateway.start()
+    gateway.wait_ready(READY_SECONDS)
+    return Driven(gateway, worker_of(processes, name, "data"), name)
+
+
+def bench(place: Path, rounds: int, against: Path | None) -> list[Round]:
+    """Start everything, and play the rounds interleaved; `against`: a checkout whose gateway is played beside ours."""
     with Processes(place) as processes:
         recorded = invented.write(place, "lumen-1", repeat=4)
         stable = start_replay(processes, "stable", "lumen-1", recorded)
         candidate = start_replay(processes, "candidate", "lumen-2", recorded)
-        gateway = Gateway(processes, place / "driftgate.yaml", free_port(), free_port())
-        gateway.config.write_text(
-            _CONFIG.format(
-                data=gateway.data_port, admin=gateway.admin_port, state=place / "state",
-                stable=stable.base_url, candidate=candidate.base_url,
-            )
-        )  # fmt: skip
-        gateway.start()
-        gateway.wait_ready()
+        models = {"stable": stable.base_url, "candidate": candidate.base_url}
+        driven = [start_gateway(processes, "driftgate", models)]
+        if against is not None:
+            driven.append(start_gateway(processes, "driftgate before", models, against))
         port = free_port()
         (place / "nginx.conf").write_text(_NGINX.format(place=place, upstream=stable.port, port=port))
         processes.start("nginx", ["nginx", "-p", str(place), "-c", str(place / "nginx.conf")])
         nginx = Way("nginx proxy_pass", port, worker_of(processes, "nginx", "worker process"))
-        worker = worker_of(processes, "gateway", "data")
         kinds = scripts(place, recorded)
         found: list[Round] = []
         for _ in range(rounds):
             for kind, script in kinds.items():
                 found.append(play(nginx, kind, script))
-                found.append(play(Way("driftgate, no rollout", gateway.data_port, worker), kind, script))
-            gateway.command(ENDPOINT, "rollouts", {"candidate": "lumen-2", "reason": "bench"})
+                found += [play(each.way("no rollout"), kind, script) for each in driven]
+            for each in driven:
+                each.gateway.command(ENDPOINT, "rollouts", {"candidate": "lumen-2", "reason": "bench"})
             for kind, script in kinds.items():
-                found.append(play(Way("driftgate, rollout at 50 %", gateway.data_port, worker), kind, script))
-            gateway.command(ENDPOINT, "rollback", {"reason": "bench"})
+                found += [play(each.way("rollout at 50 %"), kind, script) for each in driven]
+            for each in driven:
+                each.gateway.command(ENDPOINT, "rollback", {"reason": "bench"})
         return found
 
 
@@ -219,35 +242,20 @@ def worker_of(processes: Processes, name: str, role: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, and write the page."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description="CPU per request beside nginx.")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--dry", action="store_true", help="do not write docs/bench.md")
+    parser.add_argument("--against", type=Path, help="another checkout, whose gateway is played beside this one")
     given = parser.parse_args(arguments)
     missing = [name for name in ("nginx", "wrk") if shutil.which(name) is None]
     if missing:
         print(f"bench: skipped, {' and '.join(missing)} not installed")
         return 0
     with tempfile.TemporaryDirectory(prefix="dg-bench-") as made:
-        rounds = bench(Path(made), given.rounds)
+        rounds = bench(Path(made), given.rounds, given.against)
     print(table(rounds))
-    if not given.dry:
-        _PAGE.parent.mkdir(exist_ok=True)
-        _PAGE.write_text(_PAGE_TEXT.format(table=table(rounds)), encoding="utf-8")
     return 1 if any(each.errors for each in rounds) else 0
 
-
-_PAGE_TEXT: Final = """\
-# Benchmarks
-
-Written by `python -m loadtest.bench_cpu`. One proxying process, load from wrk, answers from a replay server on the same
-machine, body of 1.6 KB. CPU is the proxying process's own, from /proc, median of interleaved rounds (range); ratios
-matter more than absolutes, since the cores are shared.
-
-{table}
-
-With a rollout at 50 % every request is assigned, captured and handed to the shadow worker, which mirrors 20 % of them.
-"""
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -39,7 +39,8 @@ EVERY_SECONDS: Final = 5.0
 WARM_SECONDS: Final = 120.0
 """Of a soak, not counted: caches, pools and allocators fill up."""
 MOST_MIB_PER_HOUR: Final = 30.0
-"""A leak of one kilobyte in each of 100 requests a second would be 350."""
+"""Of a data worker: a leak of one kilobyte in each of 100 requests a second would be 350. The other processes' slopes
+are printed only, since they remember each of the rollouts that a soak starts every few seconds."""
 TENANTS: Final = ("shop", "bank", "lab")
 WIDENED: Final = ("canary", "baking", "promoted")
 
@@ -73,15 +74,17 @@ class Reading:
             opened = linear_regression(instants, self.open[role]).slope * 3600
             middle = median(self.mib[role]), median(self.open[role])
             print(f"| {role} | {middle[0]:.1f} | {memory:+.1f} | {middle[1]:.0f} | {opened:+.1f} |")
-            if memory > MOST_MIB_PER_HOUR:
+            if role.startswith("data") and memory > MOST_MIB_PER_HOUR:
                 problems.append(f"the memory of {role} grows by {memory:.1f} MiB an hour")
         return problems
 
 
 def _role(command: str) -> str:
+    """Which of the gateway's processes it is: `data 0`, `shadow`, `control`, or the program's own name."""
     words = command.split()
-    if "child" in words:
-        return " ".join(words[words.index("child") + 1 :][:2])
+    at = next((index for index, word in enumerate(words) if word.endswith("child")), None)
+    if at is not None:
+        return " ".join(words[at + 1 : at + 3])
     return Path(words[0]).name if words else "gone"
 
 
@@ -94,16 +97,27 @@ class Rollouts:
     seen: dict[str, set[str]] = field(default_factory=lambda: {"chat": set(), "support": set()})
     ends: dict[str, dict[str, str]] = field(default_factory=lambda: {"chat": {}, "support": {}})
     reasons: list[str] = field(default_factory=list)
+    due: set[str] = field(default_factory=lambda: {"chat", "support"})
 
     def start(self, endpoint: str) -> None:
-        """Start the endpoint's rollout towards whatever does not serve it now."""
+        """Start the endpoint's rollout towards whatever does not serve it now; again later where it is refused.
+
+        A plan is made from the traffic of the last minute, and may be found too long for it.
+        """
         serving = self.gateway.http.get(f"/admin/v1/endpoints/{endpoint}").json()["stable"]
         candidate = {"chat": HEALTHY.model, "support": OVERCAUTIOUS.model}[endpoint]
         wanted = STABLE.model if serving == candidate else candidate
-        self.gateway.command(endpoint, "rollouts", {"candidate": wanted, "plan": "demo", "reason": "load"})
+        try:
+            self.gateway.command(endpoint, "rollouts", {"candidate": wanted, "plan": "demo", "reason": "load"})
+        except ProcessFailed as refused:
+            self.reasons.append(f"{endpoint}: {refused}")
+        else:
+            self.due.discard(endpoint)
 
     def look(self) -> None:
-        """See where they are; start ended ones again where wanted."""
+        """See where they are; start what is due, and ended ones again where wanted."""
+        for endpoint in sorted(self.due):
+            self.start(endpoint)
         for endpoint, seen in self.seen.items():
             rollout = self.gateway.rollout(endpoint)
             phase = str(rollout.get("phase"))
@@ -112,7 +126,7 @@ class Rollouts:
                 self.ends[endpoint][str(rollout["id"])] = phase
                 self.reasons.append(f"{endpoint} → {rollout['candidate']}: {phase}, {rollout['reason']}")
                 if self.again:
-                    self.start(endpoint)
+                    self.due.add(endpoint)
 
     def problems(self) -> list[str]:
         """What did not go as it must: the first rollout of `chat` widens, that of `support` is rolled back."""
@@ -166,8 +180,6 @@ def play(place: Path, seconds: float, *, soak: bool) -> list[str]:
         rollouts, reading = Rollouts(gateway, again=soak), Reading()
         began = monotonic()
         sleep(5.0)  # the plan is made from traffic that is there
-        for endpoint in rollouts.seen:
-            rollouts.start(endpoint)
         while applications.poll() is None:
             if monotonic() > began + seconds + 60.0:
                 raise ProcessFailed(f"locust did not end:\n{processes.last_words('locust')}")

@@ -279,3 +279,16 @@ Workers: TypeAlias = Annotated[
     PlainValidator(_workers),
     WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": MOST_WORKERS}]}),
 ]
+
+
+def _http_version(value: object) -> object:
+    """YAML reads 2 and 1.1 as numbers."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+HttpVersion: TypeAlias = Annotated[
+    Literal["1.1", "2", "auto"],
+    BeforeValidator(_http_version),
+    WithJsonSchema({"enum": ["1.1", "2", "auto", 1.1, 2]}),
+]
+"""What a model server is spoken to in."""

@@ -18,6 +18,7 @@ from gateway.config.fields import (
     Bytes,
     Count,
     Hashes,
+    HttpVersion,
     Instant,
     KeyKind,
     KeySource,
@@ -123,9 +124,8 @@ class Model(Section):
         validation_alias="timeout",
         description="longest wait for the first byte; default: limits.first_byte",
     )
-    max_in_flight: int | None = Field(
-        default=None, ge=1, description="requests of users at once on each base_url; above it they wait in line"
-    )
+    max_in_flight: int | None = Field(default=None, ge=1, description="users' requests at once on each base_url")
+    http: HttpVersion = Field(default="1.1", description="spoken to the server; auto: HTTP/2 where TLS offers it")
     health: HealthPath | None = Field(
         default=None, description="a path on each server, such as /health, that is asked every 5 seconds"
     )

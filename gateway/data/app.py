@@ -194,9 +194,7 @@ class App:
         self._must_take(route, caller)
         has_length = incoming.content_length is not None
         is_chunked = any(name == b"transfer-encoding" for name, _ in scope["headers"])
-        passing = Passing(
-            incoming, route, request_id, pieces(receive, chunked=not has_length), has_length or is_chunked
-        )
+        passing = Passing(incoming, route, request_id, pieces(receive), has_length or is_chunked)
         await self._passthrough.serve(passing, scope[LINK], send)
 
     def _must_take(self, route: Route, caller: Caller) -> None:

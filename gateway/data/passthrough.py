@@ -21,9 +21,10 @@ from gateway.data.link import ClientLeft, Link, Receive, Send
 from gateway.data.proxy import last
 from gateway.data.record import Recorder
 from gateway.upstream.asking import Asker
-from gateway.upstream.client import Outgoing, Stream
+from gateway.upstream.client import Stream
 from gateway.upstream.errors import UpstreamFailure
 from gateway.upstream.headers import ANSWER, RawHeaders, end_to_end
+from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.prepare import untouched
 from gateway.upstream.target import Place
 from routing.exposure import Route
@@ -38,7 +39,7 @@ _FIRST_SERVER_ERROR: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """One request on its way through. `pieces` are its body's bytes, framed as they go upstream."""
+    """One request on its way through. `pieces` are its body's bytes."""
 
     incoming: Incoming
     route: Route
@@ -123,18 +124,16 @@ class Passthrough:
         return await self._asker.open(target.name, write, self._asker.deadlines(target), insist=True, pieces=pieces)
 
 
-async def pieces(receive: Receive, *, chunked: bool) -> AsyncIterator[bytes]:
+async def pieces(receive: Receive) -> AsyncIterator[bytes]:
     """The request's body as it comes; raises `ClientLeft` where it ends too early."""
     while True:
         message = await receive()
         if message["type"] != "http.request":
             raise ClientLeft
         if piece := message.get("body", b""):
-            yield b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece
+            yield piece
         if not message.get("more_body"):
-            break
-    if chunked:
-        yield b"0\r\n\r\n"
+            return
 
 
 def _has_dot_segments(path: str) -> bool:

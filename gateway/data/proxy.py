@@ -30,10 +30,11 @@ from gateway.data.link import Send
 from gateway.data.origins import says_not_found
 from gateway.data.presenting import Presenter, is_presentable, presenter, with_length
 from gateway.upstream.asking import Asker
-from gateway.upstream.client import Hears, Outgoing, Stream
-from gateway.upstream.connection import Deadlines
+from gateway.upstream.client import Hears, Stream
 from gateway.upstream.errors import UpstreamFailure
+from gateway.upstream.exchange import Deadlines
 from gateway.upstream.headers import ANSWER, TRAILER, RawHeaders, end_to_end
+from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.target import Place
 from routing.arms import Arm
 from routing.errors import MalformedRequest

@@ -21,9 +21,10 @@ import msgspec
 import uvloop
 
 from gateway.demo import tasks
-from gateway.upstream.client import Client, Outgoing
-from gateway.upstream.connection import Deadlines
+from gateway.upstream.client import Client
 from gateway.upstream.errors import UpstreamFailure
+from gateway.upstream.exchange import Deadlines
+from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.target import Origin, parse_base_url
 
 IN_FLIGHT: Final = 256

@@ -9,6 +9,12 @@ P  `breaker`     when a server is left alone, and when it is tried again
 P  `choosing`    which of a model's servers is asked
 P  `retries`     how often a request may be sent a second time
 S  `timer`       a deadline that moves often and is reached rarely
+P  `outgoing`    a request as it goes to one server
+S  `exchange`    a request under way, as its caller sees it
+S  `connecting`  opening transports, TLS included
+S  `line`        a bounded line of those who wait for a slot
+S  `http2`       one HTTP/2 connection, shared by requests
+S  `http2_pool`  HTTP/2 connections to one origin; which protocol a server prefers
 S  `connection`  one connection: a protocol on an asyncio transport, parsed by llhttp
 S  `pool`        the connections to one origin: reuse, bounds, ends
 S  `client`      the two verbs, `unary` and `open_stream`, with deadlines and the one safe retry

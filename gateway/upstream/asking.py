@@ -14,11 +14,12 @@ from typing import Final, TypeAlias
 
 from gateway.config.model import Config
 from gateway.upstream.checks import watch
-from gateway.upstream.client import Client, Outgoing, Stream, Whole, whole_of
-from gateway.upstream.connection import Deadlines
+from gateway.upstream.client import Client, Stream, Whole, whole_of
 from gateway.upstream.encoding import plain
 from gateway.upstream.errors import BrokenAnswer, ConnectFailed, Saturated, UpstreamFailure
+from gateway.upstream.exchange import Deadlines
 from gateway.upstream.headers import READ_HERE, RawHeaders, end_to_end
+from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.prepare import Preparer, targets_of
 from gateway.upstream.servers import Server, Servers
 from gateway.upstream.target import Place, Target

@@ -10,9 +10,10 @@ from typing import Final
 
 import anyio
 
-from gateway.upstream.client import Client, Outgoing
-from gateway.upstream.connection import Deadlines
+from gateway.upstream.client import Client
 from gateway.upstream.errors import UpstreamFailure
+from gateway.upstream.exchange import Deadlines
+from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.servers import Server, Servers
 
 EVERY_SECONDS: Final = 5.0

@@ -1,35 +1,20 @@
 """Verbs over the pools: `open_stream` and `open_upload` for the data path, `unary` for who wants the whole answer.
 
-A request is tried again in one case only: it went out on a reused connection, and that connection ended without a
-single byte of answer. Then the server had closed it before it saw the request. It is tried once, on a fresh connection,
-and where the caller keeps a budget of retries it must allow it.
+Below are pools of one protocol each, by what the origin speaks.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
-from gateway.upstream.connection import Connection, Deadlines
 from gateway.upstream.errors import BrokenAnswer
+from gateway.upstream.exchange import Deadlines, Exchange
 from gateway.upstream.headers import RawHeaders
+from gateway.upstream.http2_pool import ChoosingPool, Http2Pool
+from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.pool import MAX_CONNECTIONS, Pool
-from gateway.upstream.target import Origin
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A request as it goes on the wire: `head` ends with its blank line. `headers_only`: its answer has no body.
-
-    `model` names the pool: two models share no connections, not even on one server.
-    """
-
-    origin: Origin
-    head: bytes
-    body: bytes
-    headers_only: bool = False
-    model: str = ""
+from gateway.upstream.target import Http, Origin
 
 
 class Hears(Protocol):
@@ -78,50 +63,54 @@ class Stream:
     `server` wants to hear what comes of it.
     """
 
-    __slots__ = ("_pool", "connection", "headers", "server", "status")
+    __slots__ = ("_exchange", "headers", "server", "status")
 
-    def __init__(self, pool: Pool, connection: Connection) -> None:
-        self._pool = pool
-        self.connection = connection
-        self.status = connection.status
-        self.headers = connection.headers
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self.status = exchange.status
+        self.headers = exchange.headers
         self.server: Hears = UNHEARD
 
     @property
     def complete(self) -> bool:
         """Whether the end of the answer has arrived (bytes may still wait to be taken)."""
-        return self.connection.complete
+        return self._exchange.complete
 
     @property
     def trailers(self) -> RawHeaders:
         """The fields that came after the body; there once the answer is complete."""
-        return self.connection.trailers
+        return self._exchange.trailers
 
     def take(self) -> bytes:
         """The bytes that are here already."""
-        return self.connection.take()
+        return self._exchange.take()
 
     async def read(self) -> bytes:
         """The next bytes; empty at the end. Raises `UpstreamFailure`."""
-        return await self.connection.read()
+        return await self._exchange.read()
 
     def close(self) -> None:
-        """Give the connection back where the answer ended cleanly; else abort it."""
-        self._pool.give_back(self.connection)
+        """Keep the connection where the answer ended cleanly; else end it, or its part of it."""
+        self._exchange.done()
+
+
+AnyPool: TypeAlias = Pool | Http2Pool | ChoosingPool
+_POOLS: Final[Mapping[Http, type[AnyPool]]] = {Http.ONE: Pool, Http.TWO: Http2Pool, Http.AUTO: ChoosingPool}
 
 
 class Client:
     """Pools by origin and model: a slow candidate cannot use up what stable needs. One per role, made in its loop."""
 
     def __init__(self, *, max_connections: int = MAX_CONNECTIONS) -> None:
-        self._pools: dict[tuple[Origin, str], Pool] = {}
+        self._pools: dict[tuple[Origin, str], AnyPool] = {}
         self._max = max_connections
 
-    def pool(self, origin: Origin, model: str = "", max_connections: int | None = None) -> Pool:
+    def pool(self, origin: Origin, model: str = "", max_connections: int | None = None) -> AnyPool:
         """The pool of a model at an origin; the bound is that of whoever asks for it first."""
         pool = self._pools.get((origin, model))
         if pool is None:
-            pool = self._pools[origin, model] = Pool(origin, max_connections=max_connections or self._max)
+            kind = _POOLS[origin.http]
+            pool = self._pools[origin, model] = kind(origin, max_connections=max_connections or self._max)
         return pool
 
     @property
@@ -134,34 +123,16 @@ class Client:
         request: Outgoing,
         deadlines: Deadlines,
         may_retry: Callable[[], bool] = lambda: True,
-        pool: Pool | None = None,
+        pool: AnyPool | None = None,
     ) -> Stream:
         """Send, and wait for the answer's head; raises `UpstreamFailure`. `pool`: where the caller knows it."""
         if pool is None:
             pool = self.pool(request.origin, request.model)
-        connection = pool.take_idle() or await pool.connect(deadlines.connect)
-        try:
-            return await _exchange(pool, connection, request, deadlines)
-        except BrokenAnswer:
-            if connection.exchanges == 1 or connection.received_anything or not may_retry():
-                raise
-        return await _exchange(pool, await pool.connect(deadlines.connect), request, deadlines)
+        return Stream(await pool.exchange(request, deadlines, may_retry))
 
     async def open_upload(self, request: Outgoing, pieces: AsyncIterator[bytes], deadlines: Deadlines) -> Stream:
-        """Send a body piece by piece as it comes, and wait for the answer's head; raises `UpstreamFailure`.
-
-        On a fresh connection, since what was sent is not kept and cannot be sent again. An answer that comes before the
-        body is complete ends the sending, also while the client has no more to send for now.
-        """
-        pool = self.pool(request.origin, request.model)
-        connection = await pool.connect(deadlines.connect)
-        try:
-            connection.send(request.head, request.body, deadlines, more=True)
-            await _until_answered(connection, pieces)
-        except BaseException:
-            pool.give_back(connection)
-            raise
-        return Stream(pool, connection)
+        """Send a body piece by piece as it comes, and wait for the answer's head; raises `UpstreamFailure`."""
+        return Stream(await self.pool(request.origin, request.model).upload(request, pieces, deadlines))
 
     async def unary(self, request: Outgoing, deadlines: Deadlines, *, max_bytes: int) -> Whole:
         """Send, and wait for the whole answer; raises `UpstreamFailure`, `oversized` above `max_bytes`."""
@@ -189,36 +160,3 @@ async def whole_of(stream: Stream, began: float, max_bytes: int) -> Whole:
         stream.close()
     duration_ms = (monotonic() - began) * 1000
     return Whole(stream.status, stream.headers, b"".join(chunks), first_byte_ms, duration_ms)
-
-
-async def _until_answered(connection: Connection, pieces: AsyncIterator[bytes]) -> None:
-    """Write the pieces until the answer's head is there; raises what either of the two raises."""
-
-    async def send() -> None:
-        async for piece in pieces:
-            await connection.write(piece)
-            if connection.has_head:
-                return  # whether all of the body went out is not known: the connection is not used again
-        connection.written()
-
-    sending, heard = asyncio.ensure_future(send()), asyncio.ensure_future(connection.head())
-    try:
-        await asyncio.wait((sending, heard), return_when=asyncio.FIRST_COMPLETED)
-        if not heard.done():
-            sending.result()
-            await heard
-        heard.result()
-    finally:
-        for task in (sending, heard):
-            task.cancel()
-        await asyncio.gather(sending, heard, return_exceptions=True)
-
-
-async def _exchange(pool: Pool, connection: Connection, request: Outgoing, deadlines: Deadlines) -> Stream:
-    try:
-        connection.send(request.head, request.body, deadlines, headers_only=request.headers_only)
-        await connection.head()
-    except BaseException:
-        pool.give_back(connection)
-        raise
-    return Stream(pool, connection)

@@ -3,8 +3,6 @@
 Its fate is always ours to decide. `finish` returns it to the pool only if the answer ended cleanly and the server keeps
 it open; in every other case, a cancelled caller included, it is aborted at once, so that the server stops generating.
 
-One lazy timer watches all deadlines, so that progress costs none.
-
 Reading is pushed back: when the caller does not take chunks, the transport stops reading and TCP tells the server.
 
 It knows no redirects, proxies, cookies or decompression.
@@ -12,74 +10,41 @@ It knows no redirects, proxies, cookies or decompression.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
 from typing import Final, cast
 
 import httptools
 
-from gateway.upstream.errors import BrokenAnswer, TimedOut, UpstreamFailure
-from gateway.upstream.headers import RawHeaders
-from gateway.upstream.timer import NEVER, LazyTimer
+from gateway.upstream.errors import BrokenAnswer, UpstreamFailure
+from gateway.upstream.exchange import MAX_HEAD_BYTES, MAX_TRAILER_BYTES, Deadlines, Exchange
+from gateway.upstream.timer import NEVER
 
-HIGH_WATER_BYTES: Final = 256 * 1024
-"""Unread answer bytes at which reading stops: a few hundred events, far below what a slow reader could pile up."""
-LOW_WATER_BYTES: Final = 64 * 1024
-MAX_HEAD_BYTES: Final = 64 * 1024
-"""Answer headers above this are an attack or a mistake."""
-MAX_TRAILER_BYTES: Final = 8 * 1024
-"""What comes above it is left out: a trailer is a checksum or a status, never a document."""
-MAX_INFORMATIONAL: Final = 16
-"""1xx answers before the real one; more is a flood."""
 _JOINED_WRITE_BYTES: Final = 64 * 1024
 """Up to here one copied write is cheaper than two."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """Seconds allowed: to connect (waiting for a free slot included), to the first byte, between chunks, in all."""
+class Connection(Exchange, asyncio.Protocol):
+    """A connection. Made by the pool; `on_done` is called after each exchange, `on_lost` once, when it is closed."""
 
-    connect: float = 5.0
-    first_byte: float = 600.0
-    between_chunks: float = 120.0
-    total: float = 3600.0
-
-
-class Connection(asyncio.Protocol):
-    """A connection. Made by the pool; `on_lost` is called once, when it is closed, by whichever side."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, on_lost: Callable[["Connection"], None]) -> None:
-        self._loop = loop
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        on_lost: Callable[["Connection"], None],
+        on_done: Callable[["Connection"], None],
+    ) -> None:
+        super().__init__(loop)
         self._on_lost = on_lost
+        self._on_done = on_done
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        """Of whoever reads; `_room` is of whoever writes at the same time."""
-        self._room: asyncio.Future[None] | None = None
-        self._chunks: list[bytes] = []
-        self._buffered = 0
-        self._reading_paused = False
-        self._timer = LazyTimer(loop, self._on_due)
-        self._total_at = NEVER
-        self._between_chunks = NEVER
         self._in_exchange = False
         self._headers_only = False
         self._sending = False
         self._writing_paused = False
-        self._first_byte = NEVER
         self._has_framing = False
         self._keep_alive = False
-        self._body_began = False
         self._head_bytes = 0
-        self._informational = 0
-        self._error: UpstreamFailure | None = None
-        self.status = 0
-        self.headers: RawHeaders = []
-        self.trailers: RawHeaders = []
         self._trailer_bytes = 0
-        self.has_head = False
-        self.complete = False
-        self.received_anything = False
         self.exchanges = 0
         self.idle_since = 0.0
         self.closed = False
@@ -95,18 +60,11 @@ class Connection(asyncio.Protocol):
         """
         assert self._transport is not None
         self._headers_only, self._sending = headers_only, more
-        self.status, self.headers, self.has_head, self.complete = 0, [], False, False
-        self.received_anything = self._has_framing = self._keep_alive = self._body_began = False
-        self._head_bytes = self._informational = 0
-        if self._trailer_bytes:
-            self.trailers, self._trailer_bytes = [], 0
-        self._error = None
+        self._has_framing = self._keep_alive = False
+        self._head_bytes = self._trailer_bytes = 0
         self._in_exchange = True
         self.exchanges += 1
-        now = monotonic()
-        self._total_at = now + deadlines.total
-        self._first_byte, self._between_chunks = deadlines.first_byte, deadlines.between_chunks
-        self._timer.until(min(now + deadlines.first_byte, self._total_at))
+        self._begin(deadlines)
         if len(body) < _JOINED_WRITE_BYTES:
             self._transport.write(head + body)
         else:
@@ -125,11 +83,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(data)
         self._timer.until(min(monotonic() + self._first_byte, self._total_at))
         while self._must_wait_to_write():
-            self._room = self._loop.create_future()
-            try:
-                await self._room
-            finally:
-                self._room = None
+            await self._wait_for_room()
 
     def _must_wait_to_write(self) -> bool:
         return self._writing_paused and not self.has_head and self._error is None
@@ -138,47 +92,14 @@ class Connection(asyncio.Protocol):
         """The body is complete."""
         self._sending = False
 
-    async def head(self) -> None:
-        """Wait until `status` and `headers` are there; raises `UpstreamFailure`."""
-        while not self.has_head:
-            if self._error is not None:
-                raise self._error
-            await self._wait()
-
-    async def read(self) -> bytes:
-        """The bytes that have come since the last call, waiting for some; empty at the end of the answer.
-
-        Raises `UpstreamFailure` where the answer breaks, after all bytes that came before were returned.
-        """
-        while not self._chunks:
-            if self.complete:
-                return b""
-            if self._error is not None:
-                raise self._error
-            await self._wait()
-        return self.take()
-
-    def take(self) -> bytes:
-        """The bytes that are here already, without waiting."""
-        chunks = self._chunks
-        if not chunks:
-            return b""
-        joined = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        chunks.clear()
-        self._buffered = 0
-        if self._reading_paused:
-            self._reading_paused = False
-            if self._transport is not None and not self.closed:
-                self._transport.resume_reading()
-            self._progress()
-        return joined
+    def done(self) -> None:
+        """The caller is done: the pool keeps the connection, or lets it go."""
+        self._on_done(self)
 
     def finish(self) -> bool:
         """End the exchange. True: clean, may be used again. False: the connection was aborted."""
         self._in_exchange = False
-        self._timer.at = NEVER
-        self._chunks.clear()
-        self._buffered = 0
+        self._forget()
         reusable = (
             self.complete
             and not self.closed
@@ -190,9 +111,9 @@ class Connection(asyncio.Protocol):
         )
         if not reusable:
             self.abort()
-        elif self._reading_paused and self._transport is not None:
-            self._reading_paused = False
-            self._transport.resume_reading()
+        elif self._held_back:
+            self._held_back = False
+            self._let_come()
         return reusable
 
     def abort(self) -> None:
@@ -204,40 +125,13 @@ class Connection(asyncio.Protocol):
                 self._transport.abort()
             self._on_lost(self)
 
-    async def _wait(self) -> None:
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+    def _hold_back(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
 
-    def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-        waiter = self._room
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
-    def _fail(self, error: UpstreamFailure) -> None:
-        if self._error is None and not self.complete:
-            self._error = error
-        self._wake()
-        self.abort()
-
-    # ── deadlines ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _on_due(self) -> None:
-        if monotonic() >= self._total_at:
-            self._fail(TimedOut("overlong", "the answer took longer than is allowed in all"))
-        elif not self._body_began:
-            self._fail(TimedOut("timeout", "the first byte did not come in time"))
-        else:
-            self._fail(TimedOut("stalled", "the answer stopped part-way"))
-
-    def _progress(self) -> None:
-        self._body_began = True
-        self._timer.until(min(monotonic() + self._between_chunks, self._total_at))
+    def _let_come(self) -> None:
+        if self._transport is not None and not self.closed:
+            self._transport.resume_reading()
 
     # ── the transport's side ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -318,11 +212,9 @@ class Connection(asyncio.Protocol):
         """The head is complete; informational ones are passed over."""
         status = self._parser.get_status_code()
         if 100 <= status < 200:  # noqa: PLR2004 - the informational class
-            self._informational += 1
             self.headers = []
             self._has_framing = False
-            if status == 101 or self._informational > MAX_INFORMATIONAL:  # noqa: PLR2004 - Switching Protocols
-                raise BrokenAnswer("malformed", f"an answer of status {status} that was not asked for")
+            self._informed(status)
             return
         if not 200 <= status < 600:  # noqa: PLR2004 - the classes that exist
             raise BrokenAnswer("malformed", f"status {status} does not exist")
@@ -337,19 +229,9 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""
-        self._chunks.append(data)
-        self._buffered += len(data)
-        if self._buffered > HIGH_WATER_BYTES and not self._reading_paused and self._transport is not None:
-            self._reading_paused = True
-            self._transport.pause_reading()
-            self._timer.at = self._total_at  # the reader is slow, not the server
-        else:
-            self._progress()
-        self._wake()
+        self._received(data)
 
     def on_message_complete(self) -> None:
         """The answer is complete."""
         if self.has_head:
-            self.complete = True
-            self._timer.at = NEVER
-            self._wake()
+            self._completed()

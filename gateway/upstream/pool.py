@@ -1,4 +1,4 @@
-"""The connections to one origin: reuse, bounds, ends.
+"""The HTTP/1.1 connections to one origin: reuse, bounds, ends.
 
 The newest idle connection is used first, so that the others grow old and are closed. The number of connections is
 bounded; who comes when all are busy waits in line, within the connect deadline. Every slot is given back in exactly one
@@ -6,21 +6,22 @@ place, `_lost`, which the transport calls however a connection ends.
 """
 
 import asyncio
-import socket
-import ssl
-from collections import deque
+from collections.abc import AsyncIterator, Callable
 from time import monotonic
 from typing import Final
 
+from gateway.upstream.connecting import Connector
 from gateway.upstream.connection import Connection
-from gateway.upstream.errors import ConnectFailed, Saturated
+from gateway.upstream.errors import BrokenAnswer, ConnectFailed
+from gateway.upstream.exchange import Deadlines, until_answered
+from gateway.upstream.line import Line
+from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.target import Origin
 
 MAX_CONNECTIONS: Final = 2048
 """Per origin and process: above any sensible model server's own bound, below a process's descriptors."""
 IDLE_SECONDS: Final = 30.0
 """Below the usual keep-alive of load balancers (60 s and more)."""
-MAX_WAITING: Final = 4096
 
 
 class Pool:
@@ -33,8 +34,8 @@ class Pool:
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._connecting = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._tls: ssl.SSLContext | None = None
+        self._line = Line(self._loop, origin.host_header)
+        self._connector = Connector(self._loop, origin, ["http/1.1"])
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -51,7 +52,7 @@ class Pool:
     @property
     def waiting(self) -> int:
         """How many stand in line for one."""
-        return len(self._waiting)
+        return len(self._line)
 
     def take_idle(self) -> Connection | None:
         """An idle connection, if there is one that is neither closed nor too old."""
@@ -65,26 +66,50 @@ class Pool:
             connection.abort()
         return None
 
+    async def exchange(self, request: Outgoing, deadlines: Deadlines, may_retry: Callable[[], bool]) -> Connection:
+        """Send, and wait for the answer's head; raises `UpstreamFailure`.
+
+        Tried again in one case only: it went out on a reused connection, and that connection ended without a single
+        byte of answer. Then the server had closed it before it saw the request. Once, and on a fresh connection.
+        """
+        connection = self.take_idle() or await self.connect(deadlines.connect)
+        try:
+            return await _with_head(connection, request, deadlines)
+        except BrokenAnswer:
+            if connection.exchanges == 1 or connection.received_anything or not may_retry():
+                raise
+        return await _with_head(await self.connect(deadlines.connect), request, deadlines)
+
+    async def upload(self, request: Outgoing, pieces: AsyncIterator[bytes], deadlines: Deadlines) -> Connection:
+        """Send a body piece by piece as it comes, and wait for the answer's head; raises `UpstreamFailure`.
+
+        On a fresh connection, since what was sent is not kept and cannot be sent again.
+        """
+        connection = await self.connect(deadlines.connect)
+        try:
+            connection.send(request.head, request.body, deadlines, more=True)
+            await until_answered(connection, _framed(pieces) if request.chunked else pieces)
+        except BaseException:
+            connection.done()
+            raise
+        return connection
+
     async def connect(self, seconds: float) -> Connection:
         """A fresh connection (or one that became free while waiting in line); raises `UpstreamFailure`."""
         give_up_at = self._loop.time() + seconds
         while self.connections >= self._max:
-            await self._wait_in_line(give_up_at)
+            await self._line.wait(give_up_at)
             connection = self.take_idle()
             if connection is not None:
                 return connection
         self._connecting += 1
         try:
-            async with asyncio.timeout_at(give_up_at):
-                _, connection = await self._loop.create_connection(
-                    lambda: Connection(self._loop, self._lost),
-                    self.origin.host,
-                    self.origin.port,
-                    ssl=self._tls_context(),
-                )
-        except (OSError, TimeoutError) as error:
-            self._let_next_in()
-            raise self._connect_failed(error) from error
+            connection, _ = await self._connector.connect(
+                lambda: Connection(self._loop, self._lost, self.give_back), give_up_at
+            )
+        except ConnectFailed:
+            self._line.let_next_in()
+            raise
         finally:
             self._connecting -= 1
         self._open.add(connection)
@@ -95,7 +120,7 @@ class Pool:
         if connection.finish() and not self._closed:
             connection.idle_since = monotonic()
             self._idle.append(connection)
-            self._let_next_in()
+            self._line.let_next_in()
             if self._sweeper is None:
                 self._sweeper = self._loop.call_later(IDLE_SECONDS, self._sweep)
         elif not connection.closed:
@@ -109,36 +134,11 @@ class Pool:
         for connection in list(self._open):
             connection.abort()
 
-    async def _wait_in_line(self, give_up_at: float) -> None:
-        if len(self._waiting) >= MAX_WAITING:
-            raise Saturated("saturated", f"all connections to {self.origin.host_header} are busy")
-        place = self._loop.create_future()
-        self._waiting.append(place)
-        try:
-            async with asyncio.timeout_at(give_up_at):
-                await place
-        except TimeoutError as error:
-            raise Saturated("saturated", f"all connections to {self.origin.host_header} are busy") from error
-        except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
-                self._let_next_in()  # the free slot was meant for us; someone else may have it
-            raise
-        finally:
-            if place in self._waiting:
-                self._waiting.remove(place)
-
-    def _let_next_in(self) -> None:
-        while self._waiting:
-            place = self._waiting.popleft()
-            if not place.done():
-                place.set_result(None)
-                return
-
     def _lost(self, connection: Connection) -> None:
         self._open.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
-        self._let_next_in()
+        self._line.let_next_in()
 
     def _sweep(self) -> None:
         self._sweeper = None
@@ -148,26 +148,19 @@ class Pool:
         if self._idle:
             self._sweeper = self._loop.call_later(IDLE_SECONDS / 2, self._sweep)
 
-    def _tls_context(self) -> ssl.SSLContext | None:
-        if not self.origin.tls:
-            return None
-        if self._tls is None:
-            self._tls = ssl.create_default_context(cafile=self.origin.ca_file or None)
-            self._tls.set_alpn_protocols(["http/1.1"])
-        return self._tls
 
-    def _connect_failed(self, error: OSError) -> ConnectFailed:
-        where = self.origin.host_header
-        match error:
-            case TimeoutError():
-                return ConnectFailed("connect_timeout", f"{where} did not accept a connection in time")
-            case ConnectionRefusedError():
-                return ConnectFailed("refused", f"{where} refused the connection")
-            case ssl.SSLError():
-                return ConnectFailed("tls", f"TLS with {where} failed: {error.reason or 'handshake'}")
-            case socket.gaierror():
-                return ConnectFailed("dns", f"{self.origin.host} has no address")
-            case ConnectionResetError():
-                return ConnectFailed("reset", f"{where} reset the connection")
-            case _:
-                return ConnectFailed("unreachable", f"{where} cannot be reached: {error.strerror or 'no route'}")
+async def _with_head(connection: Connection, request: Outgoing, deadlines: Deadlines) -> Connection:
+    try:
+        connection.send(request.head, request.body, deadlines, headers_only=request.headers_only)
+        await connection.head()
+    except BaseException:
+        connection.done()
+        raise
+    return connection
+
+
+async def _framed(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces as chunks, and the last one."""
+    async for piece in pieces:
+        yield b"%x\r\n%b\r\n" % (len(piece), piece)
+    yield b"0\r\n\r\n"

@@ -7,9 +7,9 @@ The body is the application's own, with the model's name spliced in where it dif
 from collections.abc import Mapping
 
 from gateway.config.model import Model
-from gateway.upstream.client import Outgoing
 from gateway.upstream.headers import RawHeaders
-from gateway.upstream.target import Place, Target, parse_base_url
+from gateway.upstream.outgoing import Outgoing
+from gateway.upstream.target import Http, Place, Target, parse_base_url
 from routing.request import merged, with_model, with_system_prompt
 
 _MESSAGES_PATH = "/v1/messages"
@@ -17,7 +17,7 @@ _MESSAGES_PATH = "/v1/messages"
 
 def target_of(name: str, model: Model) -> Target:
     """The configured model as a target; raises ValueError where its address or headers cannot be used."""
-    places = tuple(parse_base_url(url, str(model.ca_file or "")) for url in model.base_urls)
+    places = tuple(parse_base_url(url, str(model.ca_file or ""), Http(model.http)) for url in model.base_urls)
     fields = [(key.lower().encode(), value.encode()) for key, value in model.headers.items()]
     if any(mark in part for field in fields for part in field for mark in (b"\r", b"\n", b"\0")):
         raise ValueError(f"models.{name}.headers: a header may not hold line breaks")
@@ -93,7 +93,8 @@ def untouched(
     `framing` is the header line that says where the body ends; empty where there is none.
     """
     head = b"%b%b%b\r\n" % (_head_start(target, place, method, path, query), framing, _lines(target, headers))
-    return Outgoing(place.origin, head, b"", headers_only=method == "HEAD", model=target.name)
+    chunked = framing.startswith(b"transfer-encoding")
+    return Outgoing(place.origin, head, b"", headers_only=method == "HEAD", model=target.name, chunked=chunked)
 
 
 def _lines(target: Target, headers: RawHeaders) -> bytes:

@@ -12,8 +12,8 @@ from time import monotonic
 from gateway.channel.series import series
 from gateway.upstream.breaker import CLOSED
 from gateway.upstream.choosing import choose
+from gateway.upstream.client import AnyPool
 from gateway.upstream.errors import LeftAlone
-from gateway.upstream.pool import Pool
 from gateway.upstream.retries import RetryBudget
 from gateway.upstream.target import Place, Target
 
@@ -25,7 +25,7 @@ class Server:
 
     __slots__ = ("breaker", "model", "opened", "passes_check", "place", "pool")
 
-    def __init__(self, model: str, place: Place, pool: Pool) -> None:
+    def __init__(self, model: str, place: Place, pool: AnyPool) -> None:
         self.model = model
         self.place = place
         self.pool = pool

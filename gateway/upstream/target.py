@@ -5,7 +5,16 @@ Values made once from the configuration, so that a request costs no lookups in i
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from urllib.parse import urlsplit
+
+
+class Http(StrEnum):
+    """What a server is spoken to in. `auto`: HTTP/2 where TLS offers it, else HTTP/1.1."""
+
+    ONE = "1.1"
+    TWO = "2"
+    AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +25,7 @@ class Origin:
     host: str
     port: int
     ca_file: str = ""
+    http: Http = Http.ONE
 
     @property
     def host_header(self) -> str:
@@ -64,7 +74,7 @@ class Target:
         return bool(self.overrides) or self.system_prompt is not None
 
 
-def parse_base_url(base_url: str, ca_file: str = "") -> Place:
+def parse_base_url(base_url: str, ca_file: str = "", http: Http = Http.ONE) -> Place:
     """Where a model's `base_url` points; raises ValueError saying what is wrong with it."""
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -73,4 +83,4 @@ def parse_base_url(base_url: str, ca_file: str = "") -> Place:
         raise ValueError("base_url may hold a scheme, a host, a port and a path, nothing else")
     tls = parts.scheme == "https"
     port = parts.port or (443 if tls else 80)
-    return Place(Origin(tls, parts.hostname, port, ca_file), parts.path.rstrip("/"))
+    return Place(Origin(tls, parts.hostname, port, ca_file, http), parts.path.rstrip("/"))

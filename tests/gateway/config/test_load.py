@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -177,3 +178,33 @@ def test_code_may_pass_plain_numbers() -> None:
         }
     )
     assert config.endpoints["e"].shadow.sample == 0.5
+
+
+def test_a_model_may_have_several_servers_and_speak_http_2_to_them() -> None:
+    """One address or a list; the version as a number or a text, since YAML reads `2` as a number."""
+    text = (
+        "models:\n"
+        "  a: {base_url: [http://x/v1/, http://y/v1], http: 2, max_in_flight: 8, health: /health}\n"
+        '  b: {base_url: http://z/v1, http: "1.1"}\n'
+        "endpoints: {chat: {stable: a}}\n"
+    )
+    models = load_text(text, "f.yaml", {}).models
+    assert (models["a"].base_urls, models["a"].http) == (("http://x/v1", "http://y/v1"), "2")
+    assert (models["b"].base_urls, models["b"].http) == (("http://z/v1",), "1.1")
+
+
+@pytest.mark.parametrize(
+    ("option", "complaint"),
+    [
+        ("base_url: []", "0 addresses"),
+        ("base_url: [http://x, http://x/]", "the same address twice"),
+        ("base_url: [http://x, 7]", "not an address, or a list of addresses"),
+        ("base_url: http://x, http: 3", "models.a.http"),
+        ("base_url: http://x, health: health", "not a path on the server"),
+        ("base_url: http://x, max_in_flight: 0", "models.a.max_in_flight"),
+    ],
+)
+def test_what_cannot_be_asked_is_said_at_its_place(option: str, complaint: str) -> None:
+    """Each with the option's name, or what is wrong with its value."""
+    with pytest.raises(ConfigError, match=re.escape(complaint)):
+        load_text(f"models: {{a: {{{option}}}}}\nendpoints: {{chat: {{stable: a}}}}\n", "f.yaml", {})

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.upstream.client import Client, Outgoing
-from gateway.upstream.connection import Deadlines
+from gateway.upstream.client import Client
 from gateway.upstream.errors import BrokenAnswer, ConnectFailed, Saturated, TimedOut, UpstreamFailure
+from gateway.upstream.exchange import Deadlines
+from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.target import Origin
 from tests.gateway.model_server import (
     LAST_CHUNK,

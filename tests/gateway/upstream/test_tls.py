@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from gateway.upstream.client import Client, Outgoing
-from gateway.upstream.connection import Deadlines
+from gateway.upstream.client import Client
 from gateway.upstream.errors import ConnectFailed
+from gateway.upstream.exchange import Deadlines
+from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.target import Origin
 from tests.gateway.model_server import ModelServer, answers, model_server, whole
 

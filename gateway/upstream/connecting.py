@@ -1,0 +1,58 @@
+"""Opening transports to one origin, TLS included, and naming what goes wrong with it."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from gateway.upstream.errors import ConnectFailed
+from gateway.upstream.target import Origin
+
+AnyProtocol = TypeVar("AnyProtocol", bound=asyncio.Protocol)
+
+
+class Connector:
+    """Connects to an origin; `alpn` are the protocols that it offers over TLS, the best first."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, origin: Origin, alpn: Sequence[str]) -> None:
+        self._loop = loop
+        self._origin = origin
+        self._alpn = list(alpn)
+        self._tls: ssl.SSLContext | None = None
+
+    async def connect(self, make: Callable[[], AnyProtocol], give_up_at: float) -> tuple[AnyProtocol, str | None]:
+        """A connected protocol, and what the server chose over TLS; raises `ConnectFailed`."""
+        try:
+            async with asyncio.timeout_at(give_up_at):
+                transport, protocol = await self._loop.create_connection(
+                    make, self._origin.host, self._origin.port, ssl=self._tls_context()
+                )
+        except (OSError, TimeoutError) as error:
+            raise self._named(error) from error
+        tls = transport.get_extra_info("ssl_object")
+        return protocol, tls.selected_alpn_protocol() if tls is not None else None
+
+    def _tls_context(self) -> ssl.SSLContext | None:
+        if not self._origin.tls:
+            return None
+        if self._tls is None:
+            self._tls = ssl.create_default_context(cafile=self._origin.ca_file or None)
+            self._tls.set_alpn_protocols(self._alpn)
+        return self._tls
+
+    def _named(self, error: OSError) -> ConnectFailed:
+        where = self._origin.host_header
+        match error:
+            case TimeoutError():
+                return ConnectFailed("connect_timeout", f"{where} did not accept a connection in time")
+            case ConnectionRefusedError():
+                return ConnectFailed("refused", f"{where} refused the connection")
+            case ssl.SSLError():
+                return ConnectFailed("tls", f"TLS with {where} failed: {error.reason or 'handshake'}")
+            case socket.gaierror():
+                return ConnectFailed("dns", f"{self._origin.host} has no address")
+            case ConnectionResetError():
+                return ConnectFailed("reset", f"{where} reset the connection")
+            case _:
+                return ConnectFailed("unreachable", f"{where} cannot be reached: {error.strerror or 'no route'}")

@@ -1,0 +1,236 @@
+"""A request under way, as its caller sees it: the answer's head, its bytes as they come, its deadlines, its one error.
+
+What HTTP/1.1 and HTTP/2 have in common. Who carries it, a connection of its own or a stream among others, puts bytes in
+with `_received` and ends it with `_completed` or `_fail`; the caller takes them out with `head`, `read` and `take`.
+
+One lazy timer watches all deadlines, so that progress costs none. When the caller does not take bytes, `_hold_back` is
+called at the high-water mark and `_let_come` once they are taken.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final
+
+from gateway.upstream.errors import BrokenAnswer, TimedOut, UpstreamFailure
+from gateway.upstream.headers import RawHeaders
+from gateway.upstream.timer import NEVER, LazyTimer
+
+HIGH_WATER_BYTES: Final = 256 * 1024
+"""Unread answer bytes at which reading stops: a few hundred events, far below what a slow reader could pile up."""
+MAX_HEAD_BYTES: Final = 64 * 1024
+"""Answer headers above this are an attack or a mistake."""
+MAX_TRAILER_BYTES: Final = 8 * 1024
+"""What comes above it is left out: a trailer is a checksum or a status, never a document."""
+MAX_INFORMATIONAL: Final = 16
+"""1xx answers before the real one; more is a flood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds allowed: to connect (waiting for a free slot included), to the first byte, between chunks, in all."""
+
+    connect: float = 5.0
+    first_byte: float = 600.0
+    between_chunks: float = 120.0
+    total: float = 3600.0
+
+
+class Exchange:
+    """A request and its answer."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiter: asyncio.Future[None] | None = None
+        """Of whoever reads; `_room` is of whoever writes at the same time."""
+        self._room: asyncio.Future[None] | None = None
+        self._chunks: list[bytes] = []
+        self._buffered = 0
+        self._held_back = False
+        self._timer = LazyTimer(loop, self._on_due)
+        self._total_at = NEVER
+        self._between_chunks = NEVER
+        self._first_byte = NEVER
+        self._body_began = False
+        self._informational = 0
+        self._error: UpstreamFailure | None = None
+        self.status = 0
+        self.headers: RawHeaders = []
+        self.trailers: RawHeaders = []
+        self.has_head = False
+        self.complete = False
+        self.received_anything = False
+
+    # ── the caller's side ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def head(self) -> None:
+        """Wait until `status` and `headers` are there; raises `UpstreamFailure`."""
+        while not self.has_head:
+            if self._error is not None:
+                raise self._error
+            await self._wait()
+
+    async def read(self) -> bytes:
+        """The bytes that have come since the last call, waiting for some; empty at the end of the answer.
+
+        Raises `UpstreamFailure` where the answer breaks, after all bytes that came before were returned.
+        """
+        while not self._chunks:
+            if self.complete:
+                return b""
+            if self._error is not None:
+                raise self._error
+            await self._wait()
+        return self.take()
+
+    def take(self) -> bytes:
+        """The bytes that are here already, without waiting."""
+        chunks = self._chunks
+        if not chunks:
+            return b""
+        joined = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        chunks.clear()
+        self._buffered = 0
+        if self._held_back:
+            self._held_back = False
+            self._let_come()
+            self._progress()
+        return joined
+
+    async def write(self, data: bytes) -> None:
+        """The next bytes of the request's body; waits while the server does not take them, unless it has answered.
+
+        Raises `UpstreamFailure` where the answer is lost.
+        """
+        raise NotImplementedError
+
+    def written(self) -> None:
+        """The body is complete."""
+        raise NotImplementedError
+
+    def done(self) -> None:
+        """The caller is done, and calls this always: what can be used again is kept, what cannot is ended."""
+        raise NotImplementedError
+
+    def abort(self) -> None:
+        """End it at once, whatever state it is in; the server stops."""
+        raise NotImplementedError
+
+    # ── whoever carries it ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _hold_back(self) -> None:
+        """The caller does not keep up: let the server wait."""
+
+    def _let_come(self) -> None:
+        """The caller has caught up."""
+
+    def _begin(self, deadlines: Deadlines) -> None:
+        """The request goes out."""
+        self.status, self.headers, self.has_head, self.complete = 0, [], False, False
+        if self.trailers:
+            self.trailers = []
+        self.received_anything = self._body_began = False
+        self._informational = 0
+        self._error = None
+        now = monotonic()
+        self._total_at = now + deadlines.total
+        self._first_byte, self._between_chunks = deadlines.first_byte, deadlines.between_chunks
+        self._timer.until(min(now + deadlines.first_byte, self._total_at))
+
+    def _informed(self, status: int) -> None:
+        """An answer of class 1xx came; raises `BrokenAnswer` where it is no interim one, or one too many."""
+        self._informational += 1
+        if status == 101 or self._informational > MAX_INFORMATIONAL:  # noqa: PLR2004 - Switching Protocols
+            raise BrokenAnswer("malformed", f"an answer of status {status} that was not asked for")
+
+    def _received(self, data: bytes) -> None:
+        """A piece of the body."""
+        self._chunks.append(data)
+        self._buffered += len(data)
+        if self._buffered > HIGH_WATER_BYTES and not self._held_back:
+            self._held_back = True
+            self._hold_back()
+            self._timer.at = self._total_at  # the reader is slow, not the server
+        else:
+            self._progress()
+        self._wake()
+
+    def _completed(self) -> None:
+        """The answer is whole."""
+        self.complete = True
+        self._timer.at = NEVER
+        self._wake()
+
+    def _fail(self, error: UpstreamFailure) -> None:
+        """The answer broke, or took too long."""
+        if self._error is None and not self.complete:
+            self._error = error
+        self._wake()
+        self.abort()
+
+    def _forget(self) -> None:
+        """The caller takes nothing more."""
+        self._timer.at = NEVER
+        self._chunks.clear()
+        self._buffered = 0
+
+    async def _wait(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    async def _wait_for_room(self) -> None:
+        self._room = self._loop.create_future()
+        try:
+            await self._room
+        finally:
+            self._room = None
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+        waiter = self._room
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _on_due(self) -> None:
+        if monotonic() >= self._total_at:
+            self._fail(TimedOut("overlong", "the answer took longer than is allowed in all"))
+        elif not self._body_began:
+            self._fail(TimedOut("timeout", "the first byte did not come in time"))
+        else:
+            self._fail(TimedOut("stalled", "the answer stopped part-way"))
+
+    def _progress(self) -> None:
+        self._body_began = True
+        self._timer.until(min(monotonic() + self._between_chunks, self._total_at))
+
+
+async def until_answered(exchange: Exchange, pieces: AsyncIterator[bytes]) -> None:
+    """Write the pieces until the answer's head is there; raises what either of the two raises.
+
+    An answer that comes before the body is complete ends the sending, also while there is no more to send for now.
+    """
+
+    async def send() -> None:
+        async for piece in pieces:
+            await exchange.write(piece)
+            if exchange.has_head:
+                return  # whether all of the body went out is not known: the connection is not used again
+        exchange.written()
+
+    sending, heard = asyncio.ensure_future(send()), asyncio.ensure_future(exchange.head())
+    try:
+        await asyncio.wait((sending, heard), return_when=asyncio.FIRST_COMPLETED)
+        if not heard.done():
+            sending.result()
+            await heard
+        heard.result()
+    finally:
+        for task in (sending, heard):
+            task.cancel()
+        await asyncio.gather(sending, heard, return_exceptions=True)
