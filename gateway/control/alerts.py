@@ -14,7 +14,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import anyio
@@ -36,6 +36,8 @@ FIRST_PAUSE_SECONDS: Final = 0.5
 POST_SECONDS: Final = 5.0
 QUIET_SECONDS: Final = 3600.0
 """A hold that comes and goes is told once in this time, for one stage of one rollout."""
+LOST_SECONDS: Final = 15.0
+"""A Redis that is back by then has restarted or failed over, and nobody needs to know."""
 SIGNATURE: Final = "x-driftgate-signature"
 
 _PASSING: Final = frozenset({408, 425, 429})
@@ -53,6 +55,12 @@ class Event:
     rollout: Rollout
     at: float
     signals: tuple[SignalReport, ...] = ()
+    known: telling.Advice | None = None
+
+    @property
+    def advice(self) -> telling.Advice:
+        """What to know: of the rollout's own state, unless something else is told."""
+        return self.known or telling.advice(self.rollout)
 
     @property
     def kind(self) -> str:
@@ -72,13 +80,13 @@ class Event:
 
     def payload(self, alert: Alert, dashboard: str) -> dict[str, Any]:
         """What is posted to `alert`. `text` is the whole for people."""
-        rollout, told = self.rollout, telling.advice(self.rollout)
+        rollout, told = self.rollout, self.advice
         return {
             "id": self.id,
             "event": self.kind,
             "severity": self.severity(alert),
             "title": telling.title(rollout, self.kind),
-            "text": telling.text(rollout, self.kind, self.link(dashboard)),
+            "text": telling.text(rollout, self.kind, told, self.link(dashboard)),
             "at": self.at,
             "endpoint": rollout.endpoint,
             "rollout": rollout.id,
@@ -123,6 +131,8 @@ class Alerts:
         self._outlets = [_Outlet(alert, dashboard.rstrip("/"), first_pause_seconds, clock) for alert in usable]
         self._clock = clock
         self._told_at: dict[tuple[str, int, Holding], float] = {}
+        self._lost_at: float | None = None
+        self._lost_told = False
 
     @property
     def dropped(self) -> int:
@@ -148,6 +158,21 @@ class Alerts:
         self._told_at[place] = now
         own = _OWN_EVENT.get(rollout.holding)
         self._offer(Event(frozenset({"holding", own} if own else {"holding"}), rollout, now))
+
+    def store(self, fault: str, running: Iterable[Rollout]) -> None:
+        """How Redis is, and what runs: told once when it stays lost, for each rollout that is blind by it."""
+        now = self._clock()
+        if not fault:
+            self._lost_at, self._lost_told = None, False
+            return
+        if self._lost_at is None:
+            self._lost_at = now
+        if self._lost_told or now - self._lost_at < LOST_SECONDS:
+            return
+        self._lost_told = True
+        for rollout in running:
+            blind = replace(rollout, holding=Holding.BLIND, reason=f"Redis is lost ({fault}): nothing is judged")
+            self._offer(Event(frozenset({"holding", "blind"}), blind, now, known=telling.STORE_LOST))
 
     def _offer(self, event: Event) -> None:
         for outlet in self._outlets:
@@ -242,6 +267,6 @@ class _Outlet:
         page = event.severity(self.alert) == "page"
         kind = apprise.NotifyType.FAILURE if page else apprise.NotifyType.INFO
         link = event.link(self.dashboard)
-        told = telling.text(event.rollout, event.kind, link)
+        told = telling.text(event.rollout, event.kind, event.advice, link)
         heading = f"[{event.severity(self.alert)}] {telling.title(event.rollout, event.kind)}"
         return bool(notifier.notify(title=heading, body=told, notify_type=kind))

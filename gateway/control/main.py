@@ -93,6 +93,7 @@ async def _run(
     async with desk.channel.serving(), anyio.create_task_group() as tasks:
         tasks.start_soon(desk.controller.run)
         tasks.start_soon(desk.alerts.run)
+        tasks.start_soon(_tell_of_store, desk)
         tasks.start_soon(desk.exporting.run, desk.series)
         tasks.start_soon(_observe_rates, desk)
         tasks.start_soon(recorder.run)
@@ -159,6 +160,14 @@ async def _observe_rates(desk: Desk) -> None:
     while True:
         await anyio.sleep(SAMPLE_SECONDS)
         desk.rates.add(time.monotonic(), desk.home.counters())
+
+
+async def _tell_of_store(desk: Desk) -> None:
+    """Somebody must hear when Redis is lost for longer, and Redis itself cannot say so."""
+    while True:
+        await anyio.sleep(TICK_SECONDS)
+        rollouts = (seen.rollout for seen in desk.controller.watched.values())
+        desk.alerts.store(desk.controller.store_fault, [r for r in rollouts if r is not None and r.is_running])
 
 
 async def _end(stop: anyio.Event, server: Server) -> None:

@@ -62,6 +62,12 @@ _HELD: Final[Mapping[Holding, Advice]] = {
 """Holds that somebody is told of. The others are how a stage begins, or what an operator has asked for."""
 
 
+STORE_LOST: Final = Advice(
+    True, "exposure has ended within one lease, stable serves; it goes on when Redis is back", "driftgate doctor"
+)
+"""What to know when Redis is lost under a running rollout."""
+
+
 def is_told(holding: Holding) -> bool:
     """Whether anybody wants to be told that a rollout holds for this."""
     return holding in _HELD
@@ -95,9 +101,8 @@ def title(rollout: Rollout, kind: str) -> str:
     return f"{rollout.endpoint}: {rollout.candidate} {what}"
 
 
-def text(rollout: Rollout, kind: str, dashboard: str) -> str:
+def text(rollout: Rollout, kind: str, told: Advice, dashboard: str) -> str:
     """The whole alert in a few lines, for people."""
-    told = advice(rollout)
     sleep = "safe to sleep" if told.safe_to_sleep else "NOT safe to sleep"
     return (
         f"{title(rollout, kind)}: {rollout.reason}\n{sleep}; next: {told.next}\nact: {told.command}\nsee: {dashboard}"

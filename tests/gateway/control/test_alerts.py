@@ -196,6 +196,24 @@ def test_an_alert_says_whether_one_may_sleep(
     assert told.next
 
 
+async def test_a_lost_redis_is_told_once_and_only_when_it_stays_lost(a_rollout: MakeRollout) -> None:
+    """A restart wakes nobody; exposure has ended by itself, so that one may sleep."""
+    now = [0.0]
+    async with listening() as hook, anyio.create_task_group() as tasks:
+        alerts = Alerts([Alert(url=hook.url)], "http://x", clock=lambda: now[0])
+        tasks.start_soon(alerts.run)
+        for fault, at in (("gone", 0.0), ("gone", 14.0), ("", 15.0), ("gone", 16.0), ("gone", 31.0), ("gone", 60.0)):
+            now[0] = at
+            alerts.store(fault, [a_rollout()])
+        alerts.transition(None, a_rollout(phase=Phase.PROMOTED))
+        await until(lambda: len(hook.got) == 2)
+        assert [event["event"] for event in hook.got] == ["blind", "promoted"]
+        assert hook.got[0]["severity"] == "page"
+        assert (hook.got[0]["safe_to_sleep"], hook.got[0]["command"]) == (True, "driftgate doctor")
+        assert "Redis is lost (gone)" in hook.got[0]["reason"]
+        tasks.cancel_scope.cancel()
+
+
 def test_every_hold_is_either_told_or_was_asked_for() -> None:
     """A new reason for holding must be put on one side."""
     silent = {holding for holding in Holding if not telling.is_told(holding)}
