@@ -14,6 +14,7 @@ from gateway import lifeline
 from gateway.config.load import dump_resolved
 from gateway.config.model import Config
 from gateway.runtime import Runtime
+from gateway.supervisor.errors import BadPlace
 from gateway.supervisor.keeper import ChildSpec
 
 
@@ -31,9 +32,12 @@ class Family:
 def family(
     number: int, config: Config, runtime: Runtime, data: Sequence[socket.socket], admin: socket.socket
 ) -> Family:
-    """The children of generation `number`; its configuration is written for them."""
+    """The children of generation `number`; its configuration is written for them. Raises `BadPlace`."""
     file = runtime.config_file(number)
-    _write_private(file, dump_resolved(config))
+    try:
+        _write_private(file, dump_resolved(config))
+    except OSError as error:
+        raise BadPlace(f"the configuration cannot be written to {file}: {error.strerror}") from error
 
     def spec(role: str, index: int, listener: socket.socket | None) -> ChildSpec:
         descriptor = -1 if listener is None else listener.fileno()

@@ -181,11 +181,14 @@ class Supervisor:
         present, said = self._family, "SIGHUP: %s is refused, generation %d goes on: %s"
         try:
             config = await reread(self._config_path, present.config, self._runtime)
+            wanted = family(present.number + 1, config, self._runtime, self._data_listeners, self._admin_listener)
         except ConfigRefused as refused:
             for reason in refused.reasons:
                 log.error(said, self._config_path, present.number, reason)  # noqa: TRY400 - the reason is the cause
             return
-        wanted = family(present.number + 1, config, self._runtime, self._data_listeners, self._admin_listener)
+        except BadPlace as error:
+            log.error(said, self._config_path, present.number, error)  # noqa: TRY400 - the error is the cause
+            return
         failure = await self._replace(wanted, tasks)
         if failure and not self._stop.is_set():
             why = f"{failure} could not be started with it; what it said stands above"
@@ -213,8 +216,12 @@ class Supervisor:
             for group, before in reversed(changed):
                 await self._exchange(group, before, tasks)
             await self._retire(self._data, made)
+            self._runtime.config_file(wanted.number).unlink(missing_ok=True)
             return failure
         self._family = wanted
+        for keeper in old:
+            keeper.let_go()  # started again, it would look for a configuration that is gone
+        self._runtime.config_file(present.number).unlink(missing_ok=True)
         tasks.start_soon(self._retire, self._data, old)
         return None
 

@@ -122,8 +122,8 @@ one Redis; an application asks each of them {rate:.0f} times a second while a ro
 {lease:.0f} s. Everything is counted from the outside: errors by the applications, who was asked by the model servers'
 own logs. *On stable after* is the time from the fault (or the rollback during it) to the last user request that started
 on the candidate; – where the fault took nobody off it. *Added p99* is the worst second's p99 minus that of the calm
-seconds before, on a machine with two cores that runs all of this. *Evidence lost* counts answers of the time that no
-counter in Redis knows of.
+seconds before, on a machine with two cores that runs all of this. *Evidence lost* counts answers of
+the candidate that no counter in Redis knows of afterwards.
 
 {table}
 """

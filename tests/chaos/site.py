@@ -206,6 +206,18 @@ class Site:
         now = monotonic()
         until(lambda: self.candidate_users(now), "users reach the candidate", seconds)
 
+    def uncounted(self, rollout: str) -> int:
+        """Answers of the candidate, all of them evidence, that no counter in Redis knows of five seconds later."""
+        wanted = sum(application.tally.candidate for application in self.applications)
+        deadline = monotonic() + 5.0
+        while True:
+            now = self.rollout()
+            assert now["id"] == rollout
+            missing = wanted - int(now["requests"]["candidate"])
+            if missing <= 0 or monotonic() > deadline:
+                return max(0, missing)
+            sleep(0.1)
+
     # ── operating ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def start(self, plan: str = "standing") -> str:

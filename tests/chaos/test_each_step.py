@@ -33,6 +33,7 @@ def steps_are_single(site: Site, rollout: str) -> None:
     assert revisions == sorted(set(revisions)), revisions
 
 
+@pytest.mark.usefixtures("every_fault")
 def test_each_process_is_killed_at_each_step(processes: Processes, faults: list[Fault]) -> None:
     """Sixteen deaths in one rollout, which ends promoted; only what was in a killed data worker may fail."""
     site = set_up(processes, "{url: embedded}", faults, gateways=1)

@@ -143,9 +143,11 @@ def test_a_killed_process_on_one_of_two_gateways(site: Site, role: str) -> None:
             victim = site.process(0, role)
             kill(victim)
             until(lambda: [pid for pid in site.gateways[0].children(role) if pid != victim], f"{role} is back", 20.0)
+            site.gateways[0].wait_ready(READY_SECONDS)
             sleep(LEASE_SECONDS)  # longer than a lease that nobody renews would last
         assert site.candidate_users(fault.ended - 1.0)
-        assert site.rollout()["id"] == rollout
+        fault.lost = site.uncounted(rollout)
+        until(lambda: "away" not in site.gateways[0].http.get(f"{site.gateways[0].data_url}/readyz").text, "it is well")
         site.roll_back()
     may_fail = 16 if role == "child data" else 0
     assert fault.errors <= may_fail, site.complaints

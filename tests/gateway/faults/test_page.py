@@ -8,12 +8,13 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
-ROWS = {row.split(" | ")[0].strip("| "): row for row in PAGE.splitlines() if re.match(r"\| [UC]\d ", row)}
+ROWS = {row.split(" | ")[0].strip("| "): row for row in PAGE.splitlines() if re.match(r"\| [UCRP]\d[a-d]? ", row)}
 
 
 def test_every_fault_has_a_row() -> None:
-    """Seven of model servers, four of clients."""
-    assert list(ROWS) == ["U1", "U2", "U3", "U4", "U5", "U6", "U7", "C1", "C2", "C3", "C4"]
+    """Seven of model servers, four of clients, those of Redis, and those of the gateway's own processes."""
+    rows = ["U1", "U2", "U3", "U4", "U5", "U6", "U7", "C1", "C2", "C3", "C4"]
+    assert list(ROWS) == [*rows, "R1a", "R1b", "R1c", "R1d", "P1", "P2", "P3", "P5"]
 
 
 @pytest.mark.parametrize("fault", ROWS)
