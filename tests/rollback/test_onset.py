@@ -120,3 +120,26 @@ def test_each_window_begins_with_its_part_of_the_declared_number() -> None:
     alone = log_evidence(Tally(KINDS.values, np.array([0.0, 100.0, 100.0]), -ONES, ONES), test.limit, PAIRED_HARM)
     assert onset(read(window), test).log_value == pytest.approx(alone - log(MOST_WINDOWS), abs=1e-6)
     assert bar(test) == pytest.approx(log(1.0 / test.late_alpha))
+
+
+def test_without_a_last_window_alarms_come_no_more_often_than_their_rate() -> None:
+    """Exactly at the limit for 750 windows, as after a promotion: at most 750/500 of a share of 20 %, in 200 runs."""
+    rng, share, windows = np.random.default_rng(11), 0.2, 750
+    alarms = 0
+    for _ in range(200):
+        worse = rng.binomial(LEAST_VOTES, 0.02, windows).astype(np.float64)
+        counts = np.column_stack((np.zeros(windows), LEAST_VOTES - worse, worse))
+        looks = (detect(KINDS, counts[:seen], 0.02, PAIRED_HARM)[0] for seen in range(25, windows, 25))
+        alarms += any(log_value >= log(1.0 / share) for log_value in looks)
+    assert alarms, "a share this large is reached at times, or nothing was looked at"
+    assert alarms / 200 <= share * windows / MOST_WINDOWS
+
+
+def test_after_a_promotion_a_window_is_never_too_late_to_begin() -> None:
+    """Twice the declared windows are good, then some are bad: in a last window they drown in all that was before."""
+    test = expand(plan(REFUSAL), 1)[0]
+    good = windowed("refusal", range(2 * MOST_WINDOWS), same=199, worse=1)
+    late = good + windowed("refusal", range(2 * MOST_WINDOWS, 2 * MOST_WINDOWS + 2), same=175, worse=25)
+    assert onset(read(late), test, endless=True).log_value >= bar(test)
+    assert onset(read(late), test).log_value < bar(test)
+    assert onset(read(good), test, endless=True).log_value < bar(test)
