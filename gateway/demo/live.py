@@ -91,7 +91,7 @@ def worst(signals: tuple[Signal, ...]) -> tuple[Signal, ...]:
     found: dict[str, Signal] = {}
     for signal in signals:
         best = found.get(signal.signal)
-        if is_shown(signal) and (best is None or _rank(signal) > _rank(best)):
+        if signal.slice == "*" and is_shown(signal) and (best is None or _rank(signal) > _rank(best)):
             found[signal.signal] = signal
     return tuple(found.values())
 
