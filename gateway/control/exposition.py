@@ -28,6 +28,7 @@ METRICS: Final[Mapping[str, tuple[str, str]]] = {
     "driftgate_drift_burn_ratio": ("gauge", "Evidence of harm as a share of what rolls back; 1 is a rollback."),
     "driftgate_drift_estimate": ("gauge", "Candidate minus stable, as estimated."),
     "driftgate_shadow_dropped_total": ("counter", "Exchanges that were not compared, by reason."),
+    "driftgate_own_signal_failures_total": ("counter", "Readings that a signal of your own failed to make, by reason."),
     "driftgate_rollbacks_total": ("counter", "Rollbacks carried out by this gateway, by trigger."),
     "driftgate_alerts_dropped_total": ("counter", "Webhook events that could not be delivered."),
     "driftgate_telemetry_dropped_total": ("counter", "Sampled spans that could not be exported."),

@@ -59,3 +59,11 @@ def test_every_query_closes_what_it_opens(query: str) -> None:
         elif letter in CLOSE:
             assert waiting.pop() == letter
     assert waiting == []
+
+
+def test_every_series_that_the_code_counts_is_shown() -> None:
+    """A name that is missing from the table would be left out of /metrics, and nobody would notice."""
+    sources = [path.read_text(encoding="utf-8") for path in (DEPLOY.parent / "gateway").rglob("*.py")]
+    counted = {name for text in sources for name in re.findall(r'"(driftgate_\w+_(?:total|seconds|ratio))"', text)}
+    assert len(counted) > 10
+    assert counted <= set(METRICS)
