@@ -15,6 +15,7 @@ from typing import Final, Protocol
 import anyio
 
 from rollback import decision as judging
+from rollback import phases
 from rollback.audit import basis_of
 from rollback.carrying import Because, Carrier, Local, generation_of, next_generation
 from rollback.decision import Decision, DecisionKind, Facts
@@ -67,9 +68,12 @@ class Leadership(Protocol):
 
 
 class Controller:
-    """Attends to the endpoints of `watched`, and keeps there what it saw last; complete after the first tick."""
+    """Attends to the endpoints of `watched`, and keeps there what it saw last; complete after the first tick.
 
-    def __init__(
+    `versions` say what counters mean in this gateway, by signal (None: as the rollouts say).
+    """
+
+    def __init__(  # noqa: PLR0913 - the seams of the loop, each with its own twin in tests
         self,
         store: Store,
         leadership: Leadership,
@@ -80,6 +84,7 @@ class Controller:
         holder: str,
         tick_seconds: float = TICK_SECONDS,
         decide: Callable[[Rollout, Facts, float], Decision] = judging.decide,
+        versions: Mapping[str, int] | None = None,
     ) -> None:
         self._store = store
         self._leadership = leadership
@@ -88,6 +93,7 @@ class Controller:
         self._holder = holder
         self._tick_seconds = tick_seconds
         self._decide = decide
+        self._versions = versions
         self.watched = watched
         self._woken = anyio.Event()
         self.leads = False
@@ -173,7 +179,19 @@ class Controller:
             return
         await self._local.seen(endpoint, loaded.rollout, loaded.generation)
         if loaded.rollout is not None and (loaded.rollout.is_running or _is_kept(loaded.rollout, loaded)):
-            await self._judge(loaded.rollout, loaded, watched)
+            if self._means_something_else(loaded.rollout):
+                await self._reopen(loaded.rollout, loaded, watched)
+            else:
+                await self._judge(loaded.rollout, loaded, watched)
+
+    def _means_something_else(self, rollout: Rollout) -> bool:
+        return self.leads and self._versions is not None and rollout.signal_versions != self._versions
+
+    async def _reopen(self, rollout: Rollout, loaded: Loaded, watched: Watched) -> None:
+        """Counters of different meaning are never added up: what comes from now on is a new epoch."""
+        after = phases.reopened(rollout, self._versions or {}, actor=ACTOR, now=loaded.now)
+        because = Because(actor=ACTOR, action="new_epoch", now=loaded.now, trigger="versions")
+        watched.rollout = (await self._carrier.carry_out(rollout, after, because)).after
 
     async def _judge(self, rollout: Rollout, loaded: Loaded, watched: Watched) -> None:
         cells, counts = await self._store.evidence(rollout)

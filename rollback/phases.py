@@ -121,7 +121,40 @@ def promoted(rollout: Rollout, *, actor: str, reason: str, now: float) -> Rollou
     if rollout.plan.keep_stable_seconds <= 0.0:
         return ended
     until = now + rollout.plan.keep_stable_seconds
-    return replace(ended, kept_until=until, epoch=rollout.epoch + 1, epoch_index=rollout.epoch_index + 1)
+    return replace(
+        ended,
+        kept_until=until,
+        judged_epoch=rollout.epoch,
+        epoch=rollout.epoch + 1,
+        epoch_index=rollout.epoch_index + 1,
+    )
+
+
+def reopened(rollout: Rollout, versions: Mapping[str, int], *, actor: str, now: float) -> Rollout:
+    """The rollout with evidence that begins anew, where counters mean something else than when it started.
+
+    Its stage begins anew as well: what was shown there was shown by the old counters. A pause goes on.
+    """
+    old = rollout.signal_versions
+    changed = (
+        f"{name} {old.get(name, 'none')} → {versions.get(name, 'none')}"
+        for name in sorted(old.keys() | versions.keys())
+        if old.get(name) != versions.get(name)
+    )
+    return replace(
+        rollout,
+        revision=rollout.revision + 1,
+        epoch=rollout.epoch + 1,
+        epoch_index=rollout.epoch_index + 1,
+        signal_versions=dict(versions),
+        holding=Holding.PAUSED if rollout.paused else None,
+        reason=f"evidence begins anew, since its meaning has changed: {', '.join(changed)}",
+        actor=actor,
+        stage_started_at=now,
+        paused_at=now if rollout.paused else None,
+        held_seconds=0.0,
+        approved_by="",
+    )
 
 
 def rolled_back(rollout: Rollout, *, actor: str, reason: str, now: float) -> Rollout:

@@ -55,7 +55,7 @@ class Rollout:
     at `paused_at`: neither counts as bake.
     `approved_by` is the operator who has approved of leaving this stage; empty: nobody has.
     `kept_until` is until when the old stable is kept after the promotion (None: it is not); the mirrors to it are an
-    epoch of their own, after the rollout's.
+    epoch of their own, after `judged_epoch`, the last of the rollout's (0: it is the present one).
     `slices` are those that harm may be shown in by themselves, named before anything was seen (none: no slice decides).
     `references` are stable's frozen quantiles as bin indices, such as {"ttft.p95": 112}. `peak_burn` is per signal, for
     display. `signal_versions` pins what the counters mean.
@@ -84,6 +84,7 @@ class Rollout:
     held_seconds: float = 0.0
     approved_by: str = ""
     kept_until: float | None = None
+    judged_epoch: int = 0
     slices: tuple[str, ...] = ()
     references: dict[str, int] = field(default_factory=dict)
     peak_burn: dict[str, float] = field(default_factory=dict)
@@ -102,7 +103,7 @@ class Rollout:
     @property
     def own_epoch(self) -> int:
         """The epoch that the rollout itself was decided in."""
-        return self.epoch if self.kept_until is None else self.epoch - 1
+        return self.judged_epoch or self.epoch
 
     def stage_seconds(self, now: float) -> float:
         """Seconds spent in the present stage, pauses left out."""

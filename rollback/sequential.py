@@ -108,6 +108,9 @@ def _mixed(parts: tuple[tuple[Floats, float], ...]) -> Prior:
     return Prior(bets, np.log(weights / weights.sum()))
 
 
+VERSION: Final = 2
+"""Of the priors below, and so of every verdict. A rollout pins it; with another one its evidence begins anew."""
+
 PAIRED_HARM: Final = prior(
     (np.array([0.98, 0.995]), 0.3), (np.linspace(0.35, 0.95, 13), 0.3), (np.linspace(0.05, 0.32, 8), 0.4)
 )

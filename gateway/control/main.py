@@ -37,6 +37,7 @@ from gateway.own.installed import versions
 from gateway.runtime import Ready, Runtime
 from gateway.telemetry.otlp import Exporting
 from gateway.upstream.asking import Asker
+from rollback import sequential
 from rollback.carrying import Carrier
 from rollback.controller import TICK_SECONDS, Controller
 from rollback.journal import Journal
@@ -115,14 +116,21 @@ def _wired(config: Config, runtime: Runtime, means: _Means, stop: anyio.Event) -
     )
     home = Home(means.journal, channel, routes, alerts)
     carrier = Carrier(store, home, clock)
+    meanings = {**VERSIONS, **versions(), **_judge_version(config), "judge.bets": sequential.VERSION}
     controller = Controller(
-        store, store, home, carrier, watched, holder=means.holder, tick_seconds=tick_seconds(config)
+        store,
+        store,
+        home,
+        carrier,
+        watched,
+        holder=means.holder,
+        tick_seconds=tick_seconds(config),
+        versions=meanings,
     )
     rolling = RollingBack(store, home, carrier, watched)
     rates = Rates()
     forecasting = Forecasting(config, store, rates)
-    signals = {**VERSIONS, **versions(), **_judge_version(config)}
-    operations = Operations(config, store, home, carrier, watched, means.asker, forecasting, signals)
+    operations = Operations(config, store, home, carrier, watched, means.asker, forecasting, meanings)
     return Desk(
         operations=operations,
         returning=Returning(config, store, home, carrier, rolling, watched, clock),

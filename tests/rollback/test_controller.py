@@ -88,14 +88,21 @@ class Gateway:
         return grant.weight_bps if grant is not None else None
 
 
-def gateway(decide: Decide = decide, store: MemoryRolloutStore | None = None, clock: Clock | None = None) -> Gateway:
+def gateway(
+    decide: Decide = decide,
+    store: MemoryRolloutStore | None = None,
+    clock: Clock | None = None,
+    versions: Mapping[str, int] | None = None,
+) -> Gateway:
     """A gateway; several may share one store."""
     clock = clock or Clock()
     store = store or MemoryRolloutStore(clock)
     home = Home(store)
     watched = {"chat": Watched()}
     carrier = Carrier(store, home, clock)
-    controller = Controller(store, store, home, carrier, watched, holder=str(id(home)), decide=decide)
+    controller = Controller(
+        store, store, home, carrier, watched, holder=str(id(home)), decide=decide, versions=versions
+    )
     return Gateway(clock, store, home, controller, watched)
 
 
@@ -373,3 +380,42 @@ async def test_an_operators_transition_between_reading_and_committing_wins(a_rol
     kept = (await at.store.load("chat")).rollout
     assert kept is not None
     assert (kept.paused, kept.revision, at.watched["chat"].fault) == (True, 2, "")
+
+
+async def test_evidence_begins_anew_where_its_meaning_has_changed(a_rollout: MakeRollout) -> None:
+    """After an upgrade a running rollout goes on in a new epoch, says why, and is judged from then on."""
+    at = gateway(keeping, versions={"refusal": 3, "schema": 1})
+    await at.started(a_rollout(signal_versions={"refusal": 2, "schema": 1}, stage_started_at=500.0))
+    at.clock.now += 2.0
+    await at.controller.tick()
+    after = at.watched["chat"].rollout
+    assert after is not None
+    assert (after.epoch, after.epoch_index, after.revision, after.stage_started_at) == (2, 2, 2, at.clock.now)
+    assert after.reason == "evidence begins anew, since its meaning has changed: refusal 2 → 3"
+    (entry,) = await at.store.entries("chat", 10)
+    assert (entry.action, entry.actor, entry.weight_bps) == ("new_epoch", "driftgate", 1_000)
+    await at.controller.tick()
+    again = at.watched["chat"].rollout
+    assert again is not None
+    assert (again.epoch, again.holding) == (2, Holding.BAKE)
+
+
+async def test_a_gateway_that_does_not_lead_leaves_the_epoch_alone(a_rollout: MakeRollout) -> None:
+    """During an upgrade of several gateways only the leader's version counts."""
+    leader = gateway(keeping, versions={"refusal": 2})
+    await leader.started(a_rollout(signal_versions={"refusal": 2}))
+    await leader.controller.tick()
+    other = gateway(keeping, leader.store, leader.clock, versions={"refusal": 3})
+    await other.controller.tick()
+    kept = other.watched["chat"].rollout
+    assert kept is not None
+    assert (other.controller.leads, kept.epoch) == (False, 1)
+
+
+async def test_a_kept_model_is_watched_in_a_new_epoch_too(a_rollout: MakeRollout) -> None:
+    """And the rollout's own evidence is still found where it was decided."""
+    keeping_stable = replace(a_rollout().plan, keep_stable_seconds=86_400.0)
+    promoted = phases.promoted(a_rollout(plan=keeping_stable), actor="ann", reason="sure", now=1_000.0)
+    reopened = phases.reopened(promoted, {"refusal": 3}, actor="driftgate", now=1_010.0)
+    assert (promoted.epoch, promoted.own_epoch) == (2, 1)
+    assert (reopened.epoch, reopened.own_epoch, reopened.phase) == (3, 1, Phase.PROMOTED)
