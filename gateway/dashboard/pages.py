@@ -28,6 +28,7 @@ from gateway.dashboard.templates import environment
 from gateway.dashboard.trend import row_of
 from gateway.keys import Caller, KeyRing, Role
 from rollback.again import Row, intervals
+from rollback.ahead import Ahead
 from rollback.audit import AuditEntry
 from rollback.plan import BudgetClass
 from rollback.rollout import Rollout
@@ -54,19 +55,22 @@ _Request = Request[Any, Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a rollout's page tells of its signals: rows in the order of concern, and each row's interval."""
+    """What a rollout's page tells of its signals: rows in the order of concern, their intervals, what comes next."""
 
     foremost: tuple[SignalReport, ...]
     everything: tuple[SignalReport, ...]
     slices: tuple[SignalReport, ...]
     bounds: Mapping[Row, tuple[float, float]]
+    ahead: Ahead | None = None
 
     def between(self, row: SignalReport) -> tuple[float, float] | None:
         """The interval of a row."""
         return self.bounds.get(row_of(row))
 
 
-def told(reports: Sequence[SignalReport], bounds: Mapping[Row, tuple[float, float]]) -> Told:
+def told(
+    reports: Sequence[SignalReport], bounds: Mapping[Row, tuple[float, float]], ahead: Ahead | None = None
+) -> Told:
     """The rows of a page: of each signal and source the test nearest to harm, slices by their burn."""
     everywhere = [row for row in reports if row.slice == EVERY]
     nearest: dict[tuple[str, str], SignalReport] = {}
@@ -77,7 +81,7 @@ def told(reports: Sequence[SignalReport], bounds: Mapping[Row, tuple[float, floa
             nearest[place] = row
     slices = sorted((row for row in reports if row.slice != EVERY and row.n), key=lambda row: (-row.burn, -row.n))
     concern = sorted(nearest.values(), key=lambda row: (row.verdict is not Verdict.HARM, -row.burn))
-    return Told(tuple(concern), tuple(everywhere), tuple(slices), bounds)
+    return Told(tuple(concern), tuple(everywhere), tuple(slices), bounds, ahead)
 
 
 class Pages:
@@ -208,7 +212,7 @@ async def _told(recorder: Recorder, endpoint: str, seen: Watched, entries: Seque
     trend = await recorder.trend(endpoint, rollout.id)
     known = {row: (r.low, r.high) for row, r in trend.latest.items() if r.low is not None and r.high is not None}
     if seen.reports:
-        return told(seen.reports, known)
+        return told(seen.reports, known, trend.ahead)
     last = next((entry for entry in entries if entry.rollout == rollout.id and entry.signals), None)
     return told(last.signals, intervals(last)) if last is not None else None
 

@@ -8,12 +8,14 @@ Intervals cost milliseconds of arithmetic, so they are worked out in a thread.
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import anyio
 
 from gateway.dashboard.trend import Sample, Trend, followed, readings, row_of
 from rollback.again import Row, intervals
+from rollback.ahead import Ahead, ahead
 from rollback.audit import AuditEntry
 from rollback.errors import UnknownEndpoint
 from rollback.evidence import examine
@@ -80,8 +82,8 @@ class Recorder:
         found = trend.latest
         if not trend.samples or rollout.phase is not Phase.PROMOTED:  # then the old stable's mirrors are counted
             rows = followed(seen.reports)
-            bounds = await anyio.to_thread.run_sync(bounds_of, rollout, dict(seen.cells), rows)
-            found = readings(rows, bounds)
+            looked = await anyio.to_thread.run_sync(look, rollout, dict(seen.cells), rows, seen.now)
+            found, trend.ahead = readings(rows, looked.bounds), looked.ahead
         trend.is_over = not rollout.is_running
         at = seen.now if rollout.is_running else max(seen.now, rollout.ended_at or 0.0)
         target = rollout.weight_bps / WEIGHT_SCALE
@@ -102,13 +104,20 @@ class Recorder:
         return kept
 
 
-def bounds_of(
-    rollout: Rollout, cells: Mapping[str, int], rows: Sequence[SignalReport]
-) -> dict[Row, tuple[float, float]]:
-    """The interval of each row, from the counters."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The interval of each row, and what comes next (None: the rollout has ended)."""
+
+    bounds: Mapping[Row, tuple[float, float]]
+    ahead: Ahead | None
+
+
+def look(rollout: Rollout, cells: Mapping[str, int], rows: Sequence[SignalReport], now: float) -> Look:
+    """From the counters, at `now` of the store's clock."""
     evidence = examine(rollout, cells)
     found = {row_of(row): evidence.interval(row) for row in rows}
-    return {row: bounds for row, bounds in found.items() if bounds is not None}
+    known = {row: bounds for row, bounds in found.items() if bounds is not None}
+    return Look(known, ahead(evidence, now) if rollout.is_running else None)
 
 
 def trend_of(rollout: str, entries: Sequence[AuditEntry]) -> Trend:

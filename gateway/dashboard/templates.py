@@ -13,6 +13,8 @@ _FILTERS: Final = {
     "phase": words.phase,
     "verdict": words.verdict,
     "holding": words.holding,
+    "coming": words.coming,
+    "when": words.when,
     "action": words.action,
     "percent": words.percent,
     "moment": words.moment,

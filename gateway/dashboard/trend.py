@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from rollback.again import Row
+from rollback.ahead import Ahead
 from rollback.plan import BudgetClass
 from rollback.verdict import SignalReport
 from shadow.cells import EVERY
@@ -70,13 +71,14 @@ def readings(reports: Iterable[SignalReport], bounds: Mapping[Row, tuple[float, 
 
 @dataclass(slots=True)
 class Trend:
-    """The samples of one rollout, oldest first. `tests` holds the newest row of each test."""
+    """The samples of one rollout, oldest first. `tests` holds the newest row of each test; `ahead`: what comes next."""
 
     rollout: str
     most: int = MOST
     step_seconds: float = FIRST_STEP_SECONDS
     samples: list[Sample] = field(default_factory=list)
     tests: dict[Row, SignalReport] = field(default_factory=dict)
+    ahead: Ahead | None = None
     is_over: bool = False
 
     def add(self, sample: Sample, reports: Iterable[SignalReport] = ()) -> None:

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from typing import Final
 
+from rollback.ahead import Ahead
 from rollback.rollout import Holding, Phase
-from rollback.sentences import amount, duration, title
+from rollback.sentences import amount, duration, title, weight
 from rollback.verdict import Side, SignalReport, TestKind, Verdict
 
 NOTHING: Final = "–"
@@ -48,6 +49,19 @@ def verdict(value: Verdict) -> tuple[str, str, str]:
 def holding(value: Holding) -> str:
     """Why a rollout does not widen now."""
     return _HOLDING.get(value, f"holds: {value.value.replace('_', ' ')}")
+
+
+def coming(ahead: Ahead) -> str:
+    """What comes next: `10 %`, or `promotion`."""
+    return weight(ahead.weight_bps) if ahead.weight_bps is not None else "promotion"
+
+
+def when(ahead: Ahead) -> str:
+    """When that may come at the pace of this stage, and what it waits for longest."""
+    if not ahead.waits_for:
+        return "nothing is lacking"
+    lasting = f"in about {duration(ahead.seconds)}" if ahead.seconds is not None else "not in sight"
+    return f"{lasting} (waits for {ahead.waits_for})"
 
 
 def action(code: str) -> str:

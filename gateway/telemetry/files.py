@@ -15,10 +15,12 @@ _NOTE: Final = "# Written by `python -m gateway.telemetry.files deploy`; change 
 
 
 def files() -> Mapping[str, str]:
-    """Each file's text by its path below deploy/."""
+    """Each file's text by its path below deploy/. A chart can only read what lies in it: it has the rules again."""
+    alerts = _NOTE + yaml.safe_dump(rules(), sort_keys=False, width=1000)
     return {
         "grafana/driftgate.json": json.dumps(board(), indent=2) + "\n",
-        "prometheus/rules.yaml": _NOTE + yaml.safe_dump(rules(), sort_keys=False, width=1000),
+        "prometheus/rules.yaml": alerts,
+        "helm/driftgate/rules.yaml": alerts,
     }
 
 

@@ -127,6 +127,7 @@ def test_the_charts_values_are_what_their_schema_says() -> None:
         {**values, "replicass": 2},
         {**values, "graceBeyondDrainSeconds": 5},
         {**values, "config": {**values["config"], "keys": []}},
+        {**values, "prometheusRule": {"enable": True}},
         {**values, "config": {**values["config"], "listen": {"admin": "0.0.0.0:9"}}},
     ]
     assert not any(validator.is_valid(each) for each in wrong)
@@ -143,6 +144,14 @@ def test_every_value_that_a_template_names_exists() -> None:
             assert part in place, path
             place = place[part]
     assert {path.split(".")[0] for path in named} == set(values)
+
+
+def test_every_file_that_a_template_reads_is_in_the_chart() -> None:
+    """Helm reads a file that is not there as an empty one."""
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted((CHART / "templates").iterdir()))
+    read = re.findall(r'\.Files\.Get "([^"]+)"', text)
+    assert read == ["rules.yaml"]
+    assert all((CHART / name).read_text(encoding="utf-8").strip() for name in read)
 
 
 @pytest.fixture
@@ -163,6 +172,16 @@ def rendered(helm: str, *options: str) -> subprocess.CompletedProcess[str]:
 def test_the_chart_renders_to_the_manifests(helm: str) -> None:
     """With its default values, to the letter."""
     assert rendered(helm).stdout == MANIFESTS.read_text(encoding="utf-8")
+
+
+def test_the_chart_brings_the_alert_rules_where_they_are_wanted(helm: str) -> None:
+    """Those of deploy/prometheus, whole, with the labels that the operator's Prometheus selects by; unasked, none."""
+    options = ("--set", "prometheusRule.enabled=true,prometheusRule.labels.release=prometheus")
+    given = [each for each in yaml.safe_load_all(rendered(helm, *options).stdout) if each["kind"] == "PrometheusRule"]
+    rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "rules.yaml").read_text(encoding="utf-8"))
+    assert [each["spec"] for each in given] == [rules]
+    assert given[0]["metadata"]["labels"]["release"] == "prometheus"
+    assert "PrometheusRule" not in rendered(helm).stdout
 
 
 def test_several_replicas_want_a_redis_that_they_share(helm: str) -> None:

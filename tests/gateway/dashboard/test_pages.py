@@ -59,6 +59,20 @@ async def test_a_page_is_whole_without_the_script(gateway: Gateway) -> None:
     assert "Everything is on old" in listed
 
 
+async def test_a_page_says_what_comes_next_and_what_it_waits_for(gateway: Gateway) -> None:
+    """The same as the endpoint's document says; without any vote the next stage is not in sight."""
+    await gateway.start()
+    page = ""
+    with anyio.fail_after(15):
+        while "next: " not in page:
+            page = (await gateway.http.get("/endpoints/chat")).text
+    coming = (await gateway.http.get("/admin/v1/endpoints/chat")).json()["rollout"]["next"]
+    assert (coming["stage"], coming["weight_bps"], coming["seconds"]) == (1, 1000, None)
+    assert f"<dt>next: 10 %</dt><dd>not in sight (waits for {coming['waits_for']})</dd>" in page
+    await gateway.post("rollback", {})
+    assert "next: " not in (await gateway.http.get("/endpoints/chat")).text
+
+
 async def test_everything_comes_from_here(gateway: Gateway) -> None:
     """The policy allows nothing else, no page names another host, and every file that a page names is there."""
     await gateway.start()

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dashboard.charts import charts
-from gateway.dashboard.recording import bounds_of, trend_of
+from gateway.dashboard.recording import look, trend_of
 from gateway.dashboard.trend import Sample, Trend, followed, readings, row_of
 from rollback.audit import entry_of
 from rollback.evidence import judge
@@ -55,7 +55,7 @@ def test_intervals_are_those_that_the_sentence_of_a_decision_has() -> None:
     """Every row that is followed has its estimate within its bounds."""
     running = rollout(REFUSAL, LENGTH)
     rows = followed(judge(running, CELLS))
-    bounds = bounds_of(running, CELLS, rows)
+    bounds = look(running, CELLS, rows, 0.0).bounds
     assert {row.signal for row in rows} == {"refusal", "length"}
     for row in rows:
         low, high = bounds.get(row_of(row), (None, None))
@@ -87,7 +87,7 @@ def test_charts_get_what_came_after_and_the_whole_when_it_was_thinned() -> None:
     rows = judge(running, CELLS)
     trend = Trend(running.id)
     for at in range(10):
-        trend.add(Sample(float(at), 0.0, 0.0, readings(rows, bounds_of(running, CELLS, rows))), rows)
+        trend.add(Sample(float(at), 0.0, 0.0, readings(rows, look(running, CELLS, rows, float(at)).bounds)), rows)
     whole = charts(trend, ())
     assert (whole["whole"], len(whole["at"])) == (True, 10)
     later = charts(trend, (), after=7.0, step=trend.step_seconds)
