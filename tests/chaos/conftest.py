@@ -97,7 +97,7 @@ def table(faults: list[Fault]) -> str:
         took = fault.ended - fault.began
         lines.append(
             f"| {fault.name} | {took:.0f} | {fault.sent} | {fault.errors} | {fault.added_p99_ms:.0f} | {stable} "
-            f"| {fault.before} → {fault.after} | {fault.lost} |"
+            f"| {fault.before} → {fault.after} | {'–' if fault.lost is None else fault.lost} |"
         )
     return "\n".join(lines)
 
@@ -123,7 +123,7 @@ one Redis; an application asks each of them {rate:.0f} times a second while a ro
 own logs. *On stable after* is the time from the fault (or the rollback during it) to the last user request that started
 on the candidate; – where the fault took nobody off it. *Added p99* is the worst second's p99 minus that of the calm
 seconds before, on a machine with two cores that runs all of this. *Evidence lost* counts answers of
-the candidate that no counter in Redis knows of afterwards.
+the candidate that no counter in Redis knows of afterwards; – where that was not counted.
 
 {table}
 """

@@ -83,7 +83,10 @@ def until(true: Callable[[], T | None], what: str, seconds: float = 30.0) -> T:
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """Something that was broken, and what it cost; instants are monotonic. `to_stable` None: it moved nobody."""
+    """Something that was broken, and what it cost; instants are monotonic. `to_stable` None: it moved nobody.
+
+    `lost` None: it was not counted.
+    """
 
     name: str
     began: float
@@ -94,7 +97,7 @@ class Fault:
     to_stable: float | None = None
     before: str = ""
     after: str = ""
-    lost: int = 0
+    lost: int | None = None
 
 
 @dataclass(slots=True)
