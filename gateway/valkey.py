@@ -1,6 +1,8 @@
 """The embedded Valkey: a real server from a wheel, on a unix socket, for a gateway that brings no Redis of its own.
 
 Every write is synced before it is answered (`appendfsync always`): a rollback that was acknowledged survives a crash.
+Where a write cannot be synced it ends, since it could not keep that promise; what was answered is on the disk. Started
+again on a disk that is still full it would end again, so the supervisor asks `obstacle` first.
 It does not evict: a full memory is an error that the store reports, not evidence that silently goes away.
 """
 
@@ -8,6 +10,7 @@ import importlib.util
 import os
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +29,9 @@ loglevel notice
 logfile "valkey.log"
 daemonize no
 """
+
+ROOM_BYTES: Final = 1 << 20
+"""What must be free: less, and it would be full again before anybody had looked."""
 
 _MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
 """Other names of the machines that the wheel knows."""
@@ -70,6 +76,22 @@ def command(run_dir: Path, state_dir: Path) -> Sequence[str]:
     settings = run_dir / "valkey.conf"
     settings.write_text(_SETTINGS.format(socket=_quoted(socket_of(run_dir)), directory=_quoted(directory)))
     return [str(binary()), str(settings)]
+
+
+def obstacle(state_dir: Path) -> str:
+    """Why the server could not write its file now; empty where it could. Blocks."""
+    probe = state_dir / "valkey" / "room"
+    try:
+        with probe.open("wb") as file:
+            file.write(bytes(ROOM_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return f"{probe.parent} cannot be written ({error.strerror}); stable serves meanwhile: make room on that disk"
+    finally:
+        with suppress(OSError):
+            probe.unlink()
+    return ""
 
 
 def _quoted(path: Path) -> str:

@@ -144,7 +144,7 @@ class Journal:
     """The one writer of a gateway's journal. Its calls block until the disk has the line: call them from a thread."""
 
     def __init__(self, path: Path) -> None:
-        """Opens the file, cuts a torn line off, and makes it short again if it is long. Raises `JournalFailed`."""
+        """Opens the file, cuts a torn line off, and makes it short again if it can. Raises `JournalFailed`."""
         self._path = path
         self.state = read_journal(path)
         try:
@@ -153,8 +153,7 @@ class Journal:
             self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise JournalFailed(f"the journal {path} cannot be opened: {error.strerror}") from error
-        if self._lines > LONGEST:
-            self._compact()
+        self._shorten()
 
     def close(self) -> None:
         """Give the file back; everything in it is synced already."""
@@ -168,8 +167,7 @@ class Journal:
         self._append(_encoder.encode(line) + b"\n")
         self.state = after
         self._lines += 1
-        if self._lines > LONGEST:
-            self._compact()
+        self._shorten()
 
     def _append(self, data: bytes) -> None:
         start = os.fstat(self._fd).st_size
@@ -191,6 +189,12 @@ class Journal:
                 os.truncate(self._path, whole)
             return data.count(b"\n")
         return 0
+
+    def _shorten(self) -> None:
+        """Make a long file short. Where there is no room it stays long: it is whole, and the next line tries."""
+        if self._lines > LONGEST:
+            with suppress(JournalFailed):
+                self._compact()
 
     def _compact(self) -> None:
         """Write the state anew beside the old file and put it in its place; readers see one or the other."""

@@ -37,7 +37,7 @@ POST_SECONDS: Final = 5.0
 QUIET_SECONDS: Final = 3600.0
 """A hold that comes and goes is told once in this time, for one stage of one rollout."""
 LOST_SECONDS: Final = 15.0
-"""A Redis that is back by then has restarted or failed over, and nobody needs to know."""
+"""What is back by then, a Redis that restarted or failed over, say, nobody needs to know."""
 SIGNATURE: Final = "x-driftgate-signature"
 
 _PASSING: Final = frozenset({408, 425, 429})
@@ -117,7 +117,10 @@ def signature(secret: str, at: int, body: bytes) -> str:
 
 
 class Alerts:
-    """The outlets of this gateway. `dashboard` is where people reach the admin plane; `clock` gives Unix seconds."""
+    """The outlets of this gateway. `dashboard` is where people reach the admin plane; `clock` gives Unix seconds.
+
+    `steady` measures how long something lasts, since the wall clock may be set back an hour.
+    """
 
     def __init__(
         self,
@@ -126,10 +129,12 @@ class Alerts:
         *,
         first_pause_seconds: float = FIRST_PAUSE_SECONDS,
         clock: Callable[[], float] = time.time,  # noqa: TID251  # dates what people read, and the signature
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         usable = (alert for alert in alerts if PLACEHOLDER not in (alert.url, alert.apprise))
         self._outlets = [_Outlet(alert, dashboard.rstrip("/"), first_pause_seconds, clock) for alert in usable]
         self._clock = clock
+        self._steady = steady
         self._told_at: dict[tuple[str, int, Holding], float] = {}
         self._lost_at: float | None = None
         self._lost_told = False
@@ -152,17 +157,17 @@ class Alerts:
         """The reason for holding changed."""
         if rollout.holding is None or not telling.is_told(rollout.holding):
             return
-        place, now = (rollout.id, rollout.stage, rollout.holding), self._clock()
+        place, now = (rollout.id, rollout.stage, rollout.holding), self._steady()
         if now - self._told_at.get(place, -QUIET_SECONDS) < QUIET_SECONDS:
             return
         self._told_at[place] = now
         own = _OWN_EVENT.get(rollout.holding)
-        self._offer(Event(frozenset({"holding", own} if own else {"holding"}), rollout, now))
+        self._offer(Event(frozenset({"holding", own} if own else {"holding"}), rollout, self._clock()))
 
-    def store(self, fault: str, running: Iterable[Rollout]) -> None:
-        """How Redis is, and what runs: told once when it stays lost, for each rollout that is blind by it."""
-        now = self._clock()
-        if not fault:
+    def blind(self, trouble: telling.Trouble | None, running: Iterable[Rollout]) -> None:
+        """What the gateway itself lacks, and what runs: told once when it lasts, for each rollout blind by it."""
+        now = self._steady()
+        if trouble is None:
             self._lost_at, self._lost_told = None, False
             return
         if self._lost_at is None:
@@ -171,8 +176,8 @@ class Alerts:
             return
         self._lost_told = True
         for rollout in running:
-            blind = replace(rollout, holding=Holding.BLIND, reason=f"Redis is lost ({fault}): nothing is judged")
-            self._offer(Event(frozenset({"holding", "blind"}), blind, now, known=telling.STORE_LOST))
+            blind = replace(rollout, holding=Holding.BLIND, reason=f"{trouble.what}: nothing is judged")
+            self._offer(Event(frozenset({"holding", "blind"}), blind, self._clock(), known=trouble.advice))
 
     def _offer(self, event: Event) -> None:
         for outlet in self._outlets:

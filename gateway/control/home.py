@@ -34,6 +34,7 @@ class Home:
         self._memory = journal.state
         self._unwritten: list[Line] = []
         self._writing = anyio.Lock()
+        self.fault = ""
         self._rollbacks: Counter[str] = Counter()
         for endpoint, latch in journal.state.latches.items():
             routes.keep(RollBack(seq=0, endpoint=endpoint, rollout=latch.rollout, revision=latch.revision))
@@ -159,8 +160,13 @@ class Home:
     async def _write(self) -> None:
         async with self._writing:
             while self._unwritten:
-                await anyio.to_thread.run_sync(self._file.note, self._unwritten[0])
+                try:
+                    await anyio.to_thread.run_sync(self._file.note, self._unwritten[0])
+                except JournalFailed as error:
+                    self.fault = str(error)
+                    raise
                 self._unwritten.pop(0)
+            self.fault = ""
 
 
 def _seen(endpoint: str, rollout: Rollout | None) -> SeenNoted:

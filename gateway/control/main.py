@@ -30,6 +30,7 @@ from gateway.control.returning import Returning
 from gateway.control.reviewing import Reviewing
 from gateway.control.rolling import RollingBack
 from gateway.control.routes import Routes
+from gateway.control.telling import Trouble, journal_lost, store_lost
 from gateway.control.web import Server, application
 from gateway.dashboard.recording import Recorder
 from gateway.keys import SECRET_VARIABLE, KeyRing
@@ -94,7 +95,7 @@ async def _run(
     async with desk.channel.serving(), anyio.create_task_group() as tasks:
         tasks.start_soon(desk.controller.run)
         tasks.start_soon(desk.alerts.run)
-        tasks.start_soon(_tell_of_store, desk)
+        tasks.start_soon(_tell_of_trouble, desk)
         tasks.start_soon(desk.exporting.run, desk.series)
         tasks.start_soon(_observe_rates, desk)
         tasks.start_soon(recorder.run)
@@ -170,12 +171,18 @@ async def _observe_rates(desk: Desk) -> None:
         desk.rates.add(time.monotonic(), desk.home.counters())
 
 
-async def _tell_of_store(desk: Desk) -> None:
-    """Somebody must hear when Redis is lost for longer, and Redis itself cannot say so."""
+async def _tell_of_trouble(desk: Desk) -> None:
+    """Somebody must hear when Redis or the disk is lost for longer, and they themselves cannot say so."""
     while True:
         await anyio.sleep(TICK_SECONDS)
         rollouts = (seen.rollout for seen in desk.controller.watched.values())
-        desk.alerts.store(desk.controller.store_fault, [r for r in rollouts if r is not None and r.is_running])
+        desk.alerts.blind(_trouble(desk), [r for r in rollouts if r is not None and r.is_running])
+
+
+def _trouble(desk: Desk) -> Trouble | None:
+    if fault := desk.controller.store_fault:
+        return store_lost(fault)
+    return journal_lost(desk.home.fault) if desk.home.fault else None
 
 
 async def _end(stop: anyio.Event, server: Server) -> None:

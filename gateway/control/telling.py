@@ -62,10 +62,26 @@ _HELD: Final[Mapping[Holding, Advice]] = {
 """Holds that somebody is told of. The others are how a stage begins, or what an operator has asked for."""
 
 
-STORE_LOST: Final = Advice(
-    True, "exposure has ended within one lease, stable serves; it goes on when Redis is back", "driftgate doctor"
-)
-"""What to know when Redis is lost under a running rollout."""
+_OVER: Final = "exposure has ended within one lease, stable serves; it goes on when"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What the gateway itself lacks under a running rollout, in words, and what to know of it."""
+
+    what: str
+    advice: Advice
+
+
+def store_lost(fault: str) -> Trouble:
+    """Redis does not answer."""
+    return Trouble(f"Redis is lost ({fault})", Advice(True, f"{_OVER} Redis is back", "driftgate doctor"))
+
+
+def journal_lost(fault: str) -> Trouble:
+    """The journal cannot be written: the disk is full, most likely."""
+    advice = Advice(True, f"{_OVER} the disk has room; a rollback is remembered until a restart", "driftgate doctor")
+    return Trouble(fault, advice)
 
 
 def is_told(holding: Holding) -> bool:

@@ -21,6 +21,9 @@ READY_SECONDS: Final = 30.0
 GIVE_UP_AFTER: Final = 3
 """Starts that may fail in a row before the first success: then the cause is not a passing one."""
 
+OBSTACLE_SECONDS: Final = 1.0
+"""Between two looks at what keeps a child from being started again."""
+
 log = logging.getLogger("driftgate.supervisor")
 
 
@@ -30,6 +33,7 @@ class ChildSpec:
 
     One that is not ready after `patience_seconds` is killed and started again. A command without a probe gets two more
     arguments: the descriptor to write its readiness to, and one to watch, that closes when the supervisor dies.
+    `obstacle` says why it would only end again, empty where it would not; asked in a thread, before a new start.
     """
 
     name: str
@@ -37,6 +41,7 @@ class ChildSpec:
     inherited: tuple[int, ...] = ()
     probe: Callable[[], Awaitable[bool]] | None = None
     patience_seconds: float = READY_SECONDS
+    obstacle: Callable[[], str] | None = None
 
 
 class Keeper:
@@ -62,18 +67,34 @@ class Keeper:
         try:
             while not self._stopping.is_set():
                 started = anyio.current_time()
-                code = await self._run_once()
+                how = await self._run_once()
                 if self._stopping.is_set():
                     return
                 backoff = backoff.ended(anyio.current_time() - started)
                 if not self.ready.is_set() and backoff.failures >= GIVE_UP_AFTER:
                     self.gave_up.set()
                     return
-                log.warning("%s %s; starting it again in %.1f s", self.spec.name, _how(code), backoff.wait_seconds)
-                with anyio.move_on_after(backoff.wait_seconds):
-                    await self._stopping.wait()
+                log.warning("%s %s; starting it again in %.1f s", self.spec.name, how, backoff.wait_seconds)
+                await self._pause(backoff.wait_seconds)
+                await self._until_it_may_start()
         finally:
             self._gone.set()
+
+    async def _pause(self, seconds: float) -> None:
+        with anyio.move_on_after(seconds):
+            await self._stopping.wait()
+
+    async def _until_it_may_start(self) -> None:
+        """Wait while there is an obstacle, which is told once."""
+        told = ""
+        while self.spec.obstacle is not None and not self._stopping.is_set():
+            obstacle = await anyio.to_thread.run_sync(self.spec.obstacle)
+            if not obstacle:
+                return
+            if obstacle != told:
+                log.error("%s is not started again yet: %s", self.spec.name, obstacle)
+            told = obstacle
+            await self._pause(OBSTACLE_SECONDS)
 
     def let_go(self) -> None:
         """From now on the child is not started again; what it would inherit may be closed."""
@@ -103,12 +124,20 @@ class Keeper:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
-    async def _run_once(self) -> int:
-        """Start the child and wait for its end; returns its code, negative for a signal."""
+    async def _run_once(self) -> str:
+        """Start the child and wait for its end; returns how it ended, or why it was not started."""
         self.starts += 1
-        ready_read, ready_write = os.pipe()
-        alive_read, alive_write = os.pipe()
         try:
+            return _how(await self._start_and_wait())
+        except OSError as error:  # no descriptor, no process or no memory is left: the others go on, and so do we
+            return f"cannot be started: {error.strerror}"
+
+    async def _start_and_wait(self) -> int:
+        pipes: list[int] = []
+        try:
+            pipes += os.pipe()
+            pipes += os.pipe()
+            ready_read, ready_write, alive_read, _ = pipes
             says_itself = self.spec.probe is None
             own = [str(ready_write), str(alive_read)] if says_itself else []
             fds = (ready_write, alive_read) if says_itself else ()
@@ -120,13 +149,12 @@ class Keeper:
                 start_new_session=True,
                 pass_fds=(*fds, *self.spec.inherited),
             )
+            pipes.remove(ready_write)
             os.close(ready_write)
-            ready_write = -1
             return await self._watch(self._process, ready_read)
         finally:
-            for descriptor in (ready_read, ready_write, alive_read, alive_write):
-                if descriptor >= 0:
-                    os.close(descriptor)
+            for descriptor in pipes:
+                os.close(descriptor)
 
     async def _watch(self, process: Process, ready_read: int) -> int:
         async with anyio.create_task_group() as tasks:

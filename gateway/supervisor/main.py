@@ -17,6 +17,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -248,7 +249,8 @@ class Supervisor:
             raise NotHere(str(error)) from error
         except OSError as error:
             raise BadPlace(f"the embedded server has no place for its files: {error}") from error
-        return ChildSpec("valkey", command, (lock,), self._valkey_answers, LOADING_SECONDS)
+        obstacle = partial(valkey.obstacle, self._runtime.state_dir)
+        return ChildSpec("valkey", command, (lock,), self._valkey_answers, LOADING_SECONDS, obstacle)
 
     async def _valkey_answers(self) -> bool:
         link = connect(self._runtime.redis, timeout_seconds=PROBE_SECONDS)

@@ -144,6 +144,22 @@ def test_a_full_disk_is_told_and_leaves_whole_lines(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_a_long_journal_is_opened_and_goes_on_where_there_is_no_room_to_shorten_it(tmp_path: Path) -> None:
+    """A full disk must not keep the control process from starting."""
+    path = tmp_path / "journal.jsonl"
+    made: list[Line] = [SeenNoted("chat", revision, 1, "b", revision % 100) for revision in range(1, LONGEST + 1)]
+    written(path, made)
+    path.write_bytes(path.read_bytes() * 2)
+    (tmp_path / "journal.new").mkdir()  # in its way, as no room would be
+    late = RolledBackNoted("chat", "b", LONGEST + 9)
+    assert written(path, [late]).latched == {"chat": "b"}
+    assert path.read_bytes().count(b"\n") > LONGEST
+    (tmp_path / "journal.new").rmdir()
+    written(path, [])
+    assert path.read_bytes().count(b"\n") < LONGEST
+    assert read_journal(path).latched == {"chat": "b"}
+
+
 def test_an_unreadable_place_is_told(tmp_path: Path) -> None:
     """A state directory that is a file is an error with the path in it."""
     (tmp_path / "file").write_text("")

@@ -200,17 +200,31 @@ async def test_a_lost_redis_is_told_once_and_only_when_it_stays_lost(a_rollout: 
     """A restart wakes nobody; exposure has ended by itself, so that one may sleep."""
     now = [0.0]
     async with listening() as hook, anyio.create_task_group() as tasks:
-        alerts = Alerts([Alert(url=hook.url)], "http://x", clock=lambda: now[0])
+        alerts = Alerts([Alert(url=hook.url)], "http://x", steady=lambda: now[0])
         tasks.start_soon(alerts.run)
         for fault, at in (("gone", 0.0), ("gone", 14.0), ("", 15.0), ("gone", 16.0), ("gone", 31.0), ("gone", 60.0)):
             now[0] = at
-            alerts.store(fault, [a_rollout()])
+            alerts.blind(telling.store_lost(fault) if fault else None, [a_rollout()])
         alerts.transition(None, a_rollout(phase=Phase.PROMOTED))
         await until(lambda: len(hook.got) == 2)
         assert [event["event"] for event in hook.got] == ["blind", "promoted"]
         assert hook.got[0]["severity"] == "page"
         assert (hook.got[0]["safe_to_sleep"], hook.got[0]["command"]) == (True, "driftgate doctor")
         assert "Redis is lost (gone)" in hook.got[0]["reason"]
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_journal_that_stays_unwritable_is_told_like_a_lost_redis(a_rollout: MakeRollout) -> None:
+    """Nothing is judged meanwhile, and the disk is what somebody must look at."""
+    now = [0.0]
+    async with listening() as hook, anyio.create_task_group() as tasks:
+        alerts = Alerts([Alert(url=hook.url)], "http://x", steady=lambda: now[0])
+        tasks.start_soon(alerts.run)
+        for now[0] in (0.0, 16.0, 40.0):
+            alerts.blind(telling.journal_lost("the journal x cannot be written: No space left"), [a_rollout()])
+        await until(lambda: len(hook.got) == 1)
+        assert hook.got[0]["reason"] == "the journal x cannot be written: No space left: nothing is judged"
+        assert "the disk has room" in hook.got[0]["next"]
         tasks.cancel_scope.cancel()
 
 
