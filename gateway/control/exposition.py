@@ -36,6 +36,11 @@ METRICS: Final[Mapping[str, tuple[str, str]]] = {
     "driftgate_leader": ("gauge", "1 while this gateway's controller leads."),
     "driftgate_workers_connected": ("gauge", "Workers on the control channel."),
     "driftgate_snapshot_age_seconds": ("gauge", "Age of the oldest routing state that a worker serves from."),
+    "driftgate_connections_shed_total": (
+        "counter",
+        "Connections beyond what file descriptors allow: asked a model, they get 503.",
+    ),
+    "driftgate_worker_stalled_seconds_total": ("counter", "Time in which a data worker did not get to run, over 1 s."),
     "driftgate_build_info": ("gauge", "Always 1; the labels say which build runs."),
 }
 """Name → type and help, in the order in which they are shown."""

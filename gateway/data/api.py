@@ -120,6 +120,13 @@ def too_large(limit: int) -> ApiError:
     return ApiError(413, "request_too_large", f"The request body is larger than the limit of {limit} bytes.")
 
 
+def no_room() -> ApiError:
+    """The gateway's own bound on connections is reached."""
+    message = "The gateway has too many connections open. Try again shortly."
+    headers = (*CLOSE, (b"retry-after", b"1"))
+    return ApiError(503, "overloaded", message, kind="server_error", headers=headers)
+
+
 def upstream_error(kind: str) -> ApiError:
     """The model server gave no answer."""
     if kind in ("timeout", "connect_timeout", "stalled", "overlong"):

@@ -18,6 +18,7 @@ from gateway.config.model import Config
 from gateway.data.api import (
     ROUTES,
     ApiError,
+    no_room,
     spoken_on,
     too_large,
     unaccepted_data,
@@ -126,6 +127,7 @@ class App:
 
     async def _ask(self, scope: Scope, receive: Receive, send: Send, api: Api, request_id: str) -> None:
         started_at = monotonic()
+        _must_have_room(scope)
         incoming = self._incoming(scope)
         caller = self._authenticate(incoming)
         body = await self._body(incoming, receive)
@@ -187,6 +189,7 @@ class App:
             self._recorder.finish(draft)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, endpoint: str, request_id: str) -> None:
+        _must_have_room(scope)
         incoming = self._incoming(scope)
         route, caller = self._table.get(endpoint), self._authenticate(incoming)
         if route is None or not caller.may_ask(endpoint):
@@ -299,6 +302,13 @@ class App:
         if not found:
             raise unknown_model(name)
         return dict(found[0])
+
+
+def _must_have_room(scope: Scope) -> None:
+    """Only what asks a model needs a connection of its own; whether we are alive and ready is always answered."""
+    link: Link = scope[LINK]
+    if link.is_beyond_room:
+        raise no_room()
 
 
 def _pin(asked: Keyed) -> Arm | None:

@@ -13,6 +13,8 @@ class Link(Protocol):
     """One client's connection."""
 
     on_left: Callable[[], object] | None
+    is_beyond_room: bool
+    """Accepted only to be told that there is no room (`gateway.data.room`)."""
 
     def has_left(self) -> bool:
         """Whether the client is gone."""

@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 from gateway.data.api import ROUTES, ApiError
 from gateway.data.app import LINK
 from gateway.data.cycle import Cycle
+from gateway.data.room import Room
 from gateway.upstream.timer import NEVER, LazyTimer
 from shadow.exchange import Api
 
@@ -49,9 +50,16 @@ class DataProtocol(HttpToolsProtocol):
     """One client's connection. It is the application's `Link`."""
 
     def __init__(
-        self, config: Config, state: ServerState, loop: asyncio.AbstractEventLoop, limits: ConnectionLimits
+        self,
+        config: Config,
+        state: ServerState,
+        loop: asyncio.AbstractEventLoop,
+        limits: ConnectionLimits,
+        room: Room,
     ) -> None:
         super().__init__(config, state, {}, loop)
+        self.is_beyond_room = False
+        self._room = room
         self.on_left: Callable[[], object] | None = None
         self._limits = limits
         self._timer = LazyTimer(loop, self._on_due)
@@ -82,6 +90,7 @@ class DataProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
         """A client connects."""
+        self.is_beyond_room = not self._room.takes(transport.get_extra_info("socket").fileno())
         self._timer.until(monotonic() + self._limits.keep_alive_seconds)
         super().connection_made(transport)
 

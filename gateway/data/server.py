@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 
 from gateway.data.app import App
 from gateway.data.protocol import ConnectionLimits, DataProtocol
+from gateway.data.room import Room
 
 _KEEP_ALIVE_SECONDS: Final = 600
 """uvicorn's own keep-alive timer must never fire: the protocol's lazy one does that work."""
@@ -25,8 +26,9 @@ CUT_SECONDS: Final = 1.0
 class Server:
     """Serves an application on a socket that is already listening, or bound."""
 
-    def __init__(self, app: App, limits: ConnectionLimits | None = None) -> None:
+    def __init__(self, app: App, limits: ConnectionLimits | None = None, room: Room | None = None) -> None:
         self._limits = limits or ConnectionLimits()
+        self._room = room or Room()
         self._config = UvicornConfig(
             app,
             http=DataProtocol,
@@ -58,7 +60,9 @@ class Server:
         loop = asyncio.get_running_loop()
         listener.setblocking(False)
         self._server = await loop.create_server(
-            lambda: DataProtocol(self._config, self._state, loop, self._limits), sock=listener, backlog=BACKLOG
+            lambda: DataProtocol(self._config, self._state, loop, self._limits, self._room),
+            sock=listener,
+            backlog=BACKLOG,
         )
 
     async def refuse(self, seconds: float) -> None:

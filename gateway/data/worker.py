@@ -25,6 +25,7 @@ from gateway.data.handover import HandOver
 from gateway.data.origins import Origins
 from gateway.data.proxy import Proxy
 from gateway.data.record import Recorder
+from gateway.data.room import Room, raise_limit
 from gateway.data.server import Server
 from gateway.data.table import RouteTable, first_routes
 from gateway.data.tally import Tally
@@ -52,6 +53,7 @@ async def serve(
     config: Config, runtime: Runtime, *, index: int, listener: socket.socket, ready: Ready, stop: anyio.Event
 ) -> None:
     """Serve the data plane on `listener` until `stop`, then drain."""
+    raise_limit()
     worker = _Worker(config, runtime, index)
     try:
         async with anyio.create_task_group() as tasks:
@@ -74,6 +76,7 @@ class _Worker:
     def __init__(self, config: Config, runtime: Runtime, index: int) -> None:
         self.asker = Asker(config, workers=config.worker_count())
         self.redis_down = ""
+        self.room = Room()
         self.table = _table(config, runtime)
         self.counts = Counts()
         self.tally = Tally()
@@ -99,6 +102,7 @@ class _Worker:
                 "control": lambda: "" if self.control.connected else "the control process is away; nothing widens",
                 "models": self.table.missing,
                 "shadow": lambda: "" if self.handover.connected else "the shadow worker is away; nothing is compared",
+                "descriptors": lambda: self.room.fault,
             }
         )
         app = App(
@@ -110,11 +114,12 @@ class _Worker:
             origins=self.origins,
             health=self.health,
         )
-        self.server = Server(app)
+        self.server = Server(app, room=self.room)
 
     def start(self, tasks: anyio.abc.TaskGroup) -> None:
         """Start everything that runs beside the requests."""
         tasks.start_soon(self.asker.watch)
+        tasks.start_soon(self.room.watch)
         tasks.start_soon(self.control.run)
         tasks.start_soon(self.handover.run)
         tasks.start_soon(self.counts.run, self.store)
@@ -151,6 +156,8 @@ class _Worker:
             values[series("driftgate_shadow_dropped_total", reason=f"handover_{reason}")] = float(count)
         if self.tracing is not None:
             values[series("driftgate_telemetry_dropped_total", reason="worker")] = float(self.tracing.dropped)
+        values["driftgate_connections_shed_total"] = float(self.room.shed)
+        values["driftgate_worker_stalled_seconds_total"] = self.room.stalled_seconds
         seen_at = self.table.seen_at
         if seen_at is not None:
             values["driftgate_snapshot_age_seconds"] = monotonic() - seen_at

@@ -88,6 +88,22 @@ RULES: Final = (
         "look at the stable model; a rollback does not help",
     ),
     Rule(
+        "DriftgateShedding",
+        "sum(increase(driftgate_connections_shed_total[5m])) > 0",
+        "0m",
+        "page",
+        "applications get 503: a data worker has no file descriptors left",
+        "raise the limit (ulimit -n, LimitNOFILE=), or add gateways",
+    ),
+    Rule(
+        "DriftgateStalled",
+        "sum(increase(driftgate_worker_stalled_seconds_total[5m])) > 5",
+        "0m",
+        "ticket",
+        "a data worker did not get to run for seconds: it was frozen, or lacks CPU",
+        "look at the node's CPU and its limits; workers: must not exceed the cores",
+    ),
+    Rule(
         "DriftgateNotCompared",
         "sum by (reason) (rate(driftgate_shadow_dropped_total[10m])) > 1",
         "30m",

@@ -1,12 +1,14 @@
 """Opening transports to one origin, TLS included, and naming what goes wrong with it."""
 
 import asyncio
+import errno
+import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from gateway.upstream.errors import ConnectFailed
+from gateway.upstream.errors import ConnectFailed, Saturated, UpstreamFailure
 from gateway.upstream.target import Origin
 
 AnyProtocol = TypeVar("AnyProtocol", bound=asyncio.Protocol)
@@ -22,7 +24,7 @@ class Connector:
         self._tls: ssl.SSLContext | None = None
 
     async def connect(self, make: Callable[[], AnyProtocol], give_up_at: float) -> tuple[AnyProtocol, str | None]:
-        """A connected protocol, and what the server chose over TLS; raises `ConnectFailed`."""
+        """A connected protocol, and what the server chose over TLS; raises `ConnectFailed` or `Saturated`."""
         try:
             async with asyncio.timeout_at(give_up_at):
                 transport, protocol = await self._loop.create_connection(
@@ -41,8 +43,10 @@ class Connector:
             self._tls.set_alpn_protocols(self._alpn)
         return self._tls
 
-    def _named(self, error: OSError) -> ConnectFailed:
+    def _named(self, error: OSError) -> UpstreamFailure:
         where = self._origin.host_header
+        if not isinstance(error, TimeoutError) and _no_descriptor_is_free():
+            return Saturated("saturated", f"no file descriptor is free to connect to {where}")
         match error:
             case TimeoutError():
                 return ConnectFailed("connect_timeout", f"{where} did not accept a connection in time")
@@ -56,3 +60,12 @@ class Connector:
                 return ConnectFailed("reset", f"{where} reset the connection")
             case _:
                 return ConnectFailed("unreachable", f"{where} cannot be reached: {error.strerror or 'no route'}")
+
+
+def _no_descriptor_is_free() -> bool:
+    """Whether the fault is our own. Asked of the system, since a resolver or TLS words it in many ways."""
+    try:
+        os.close(os.dup(2))
+    except OSError as error:
+        return error.errno in (errno.EMFILE, errno.ENFILE)
+    return False

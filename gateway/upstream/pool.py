@@ -12,7 +12,7 @@ from typing import Final
 
 from gateway.upstream.connecting import Connector
 from gateway.upstream.connection import Connection
-from gateway.upstream.errors import BrokenAnswer, ConnectFailed
+from gateway.upstream.errors import BrokenAnswer, ConnectFailed, Saturated
 from gateway.upstream.exchange import Deadlines, until_answered
 from gateway.upstream.line import Line
 from gateway.upstream.outgoing import Outgoing
@@ -107,7 +107,7 @@ class Pool:
             connection, _ = await self._connector.connect(
                 lambda: Connection(self._loop, self._lost, self.give_back), give_up_at
             )
-        except ConnectFailed:
+        except (ConnectFailed, Saturated):
             self._line.let_next_in()
             raise
         finally:
