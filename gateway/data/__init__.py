@@ -16,6 +16,7 @@ S  `passthrough`  other paths, to the stable model, unbuffered and untouched
 S  `app`         the ASGI application: auth, parsing, and the small routes
 S  `cycle`       one request and its answer on a connection, head and first bytes in one write
 S  `protocol`    uvicorn's HTTP protocol plus limits, deadlines, and word of clients that leave
+S  `room`        what is left of file descriptors and of turns of the loop
 S  `server`      listening, and draining at the end
 S  `tracing`     which requests are traced, and what is noted of them
 S  `record`      what becomes of a finished request

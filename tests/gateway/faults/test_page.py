@@ -14,7 +14,7 @@ ROWS = {row.split(" | ")[0].strip("| "): row for row in PAGE.splitlines() if re.
 def test_every_fault_has_a_row() -> None:
     """Seven of model servers, four of clients, those of Redis, and those of the gateway's own processes."""
     rows = ["U1", "U2", "U3", "U4", "U5", "U6", "U7", "C1", "C2", "C3", "C4"]
-    assert list(ROWS) == [*rows, "R1a", "R1b", "R1c", "R1d", "P1", "P2", "P3", "P5"]
+    assert list(ROWS) == [*rows, "R1a", "R1b", "R1c", "R1d", "P1", "P2", "P3", "P4a", "P4b", "P4c", "P4d", "P5"]
 
 
 @pytest.mark.parametrize("fault", ROWS)
