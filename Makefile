@@ -84,8 +84,9 @@ drill: $(VENV)/.developer ## What an operator does when paged, on the running de
 	@$(BIN)/python -m loadtest.operating
 
 .PHONY: pictures
-pictures: $(VENV)/.developer ## Pictures of the dashboard, taken of the running demo, into docs/images
+pictures: $(VENV)/.developer ## Pictures of the dashboard, and `status --watch`, of the running demo, into docs/images
 	@$(BIN)/python -m loadtest.pictures $(ARGS)
+	@$(BIN)/python -m loadtest.watching $(ARGS)
 
 .PHONY: load
 load: $(VENV)/.developer ## A minute of realistic load: one rollout widens, one rolls back, no request fails

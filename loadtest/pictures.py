@@ -25,6 +25,7 @@ SHOTS: Final[dict[str, dict[str, Any]]] = {  # Any: Playwright's own options
 TALLEST: Final = {"desktop": 2600, "dark": 2600, "phone": 2000}
 """A picture shows the beginning of a page; nobody looks at a strip of ten thousand pixels."""
 QUALITY: Final = 82
+LIVE: Final = "#connection[data-state=live]"
 FIRST_PAINT: Final = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
 
 
@@ -37,8 +38,8 @@ class Album:
     browser: Browser
     wrong: list[str]
 
-    def take(self, name: str, path: str) -> None:
-        """One page in all its looks."""
+    def take(self, name: str, path: str, ready: str = LIVE) -> None:
+        """One page in all its looks, once what `ready` selects is there."""
         for look, options in SHOTS.items():
             context = self.browser.new_context(**options)
             page = context.new_page()
@@ -47,7 +48,7 @@ class Album:
             )
             page.on("request", lambda sent: self._check_origin(sent.url))
             page.goto(self.address + path)
-            page.wait_for_selector("#connection[data-state=live]", timeout=15_000)
+            page.wait_for_selector(ready, timeout=15_000)
             if page.locator("[data-charts]").count():
                 page.wait_for_selector(".chart canvas", timeout=15_000)
                 page.wait_for_timeout(400)
@@ -86,6 +87,8 @@ def main() -> None:
         album.take("history", "/endpoints/chat/history")
         (latest, *_) = asked(address, "/admin/v1/endpoints/support/audit?limit=1")["entries"]
         album.take("decision", f"/endpoints/support/decisions/{latest['id']}")
+        album.take("review", "/endpoints/support/review", "[data-pair]")
+        album.take("sign-in", "/sign-in", "#key")
         browser.close()
     if wrong:
         raise SystemExit("\n".join(wrong))

@@ -56,6 +56,7 @@ endpoints:
     sticky_by: [header:x-user-id]
     slices: [task]
     shadow: {{sample: 100%, noise_floor: 25%}}
+    review: {{sample: 20%, keep: 1h, most: 200}} # to be tried: nobody wrote these questions
 plans:
   demo:
     alpha: 0.05
