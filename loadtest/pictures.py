@@ -87,8 +87,8 @@ def main() -> None:
         album.take("history", "/endpoints/chat/history")
         (latest, *_) = asked(address, "/admin/v1/endpoints/support/audit?limit=1")["entries"]
         album.take("decision", f"/endpoints/support/decisions/{latest['id']}")
-        album.take("review", "/endpoints/support/review", "[data-pair]")
-        album.take("sign-in", "/sign-in", "#key")
+        album.take("review", "/endpoints/support/review")
+        album.take("signin", "/sign-in", "#key")
         browser.close()
     if wrong:
         raise SystemExit("\n".join(wrong))

@@ -1,4 +1,4 @@
-"""A recording of `status --watch`, of a real run: `make pictures` writes it to docs/images as an SVG that moves.
+"""Recordings of `status --watch`, of real rollouts: `make pictures` writes them to docs/images as SVGs that move.
 
 The command runs in a terminal of its own (a pseudo-terminal), beside the running demo. What it writes there is kept
 with its times; rich's live display writes each screen anew, so the screens are what stands between its steps back up.
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -32,8 +33,6 @@ from loadtest.running_demo import demo, until
 COLUMNS: Final = 96
 ROWS: Final = 40
 """Of the terminal: more than a screen of `status` has lines, which is cut where the terminal ends."""
-FASTER: Final = 2.0
-"""How many times as fast as it happened it is shown."""
 LINGER_SECONDS: Final = 6.0
 """How long the last screen stands before it begins again."""
 APART_SECONDS: Final = 0.9
@@ -58,6 +57,22 @@ _SVG: Final = """\
 <g class="w-matrix">{matrix}</g></g></g>
 </svg>
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """A rollout of the demo that is watched, how it must end, how many times as fast it is shown, and its caption."""
+
+    endpoint: str
+    ends: str
+    faster: float
+    label: str
+
+
+FILMS: Final = (
+    Film("chat", "promoted", 2.0, "driftgate status chat --watch: a candidate that answers as well is promoted"),
+    Film("support", "rolled_back", 1.0, "driftgate status support --watch: one that refuses too much is rolled back"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +139,13 @@ def thinned(found: Sequence[Screen], apart: float = APART_SECONDS) -> list[Scree
     return kept if kept[-1] is found[-1] else [*kept, found[-1]]
 
 
-def moving(found: Sequence[Screen], label: str) -> str:
-    """The screens as one SVG, one after the other."""
+def moving(found: Sequence[Screen], label: str, *, faster: float) -> str:
+    """The screens as one SVG, one after the other, `faster` times as fast as they came."""
     tall = max(screen.text.count("\n") + 1 for screen in found) + 1  # an empty line keeps two screens apart
     styles, lines, backgrounds, matrix, line_height, char_width = _strip(found, tall).split("\0")
     step = tall * float(line_height)
     inner, shown = COLUMNS * float(char_width), (tall - 1) * float(line_height) + 4.0
-    begins = [(screen.at - found[0].at) / FASTER for screen in found]
+    begins = [(screen.at - found[0].at) / faster for screen in found]
     seconds = begins[-1] + LINGER_SECONDS
     steps = [f"{100 * at / seconds:.2f}% {{transform: translateY({-step * n:.1f}px)}}" for n, at in enumerate(begins)]
     return _SVG.format(
@@ -159,22 +174,28 @@ def _strip(found: Sequence[Screen], tall: int) -> str:
     return console.export_svg(code_format=_PARTS, unique_id="w")
 
 
+def _watched(film: Film, address: str) -> list[Screen]:
+    until(address, film.endpoint, "pending", "shadowing", "canary", "baking")
+    command = [sys.executable, "-m", "gateway.cli", "status", film.endpoint, "--watch"]
+    found = recorded(command, {"DRIFTGATE_SERVER": address}, seconds=180.0)
+    if not found or film.ends not in found[-1].text:
+        raise SystemExit(f"{film.endpoint} was not seen to its end:\n{found[-1].text if found else 'nothing'}")
+    return found
+
+
 def main() -> None:
-    """Run the demo, watch its rollout that is rolled back, and write what was seen."""
+    """Run the demo, watch both of its rollouts, and write what was seen."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--into", type=Path, default=IMAGES, help="where the recording goes")
+    parser.add_argument("--into", type=Path, default=IMAGES, help="where the recordings go")
     into: Path = parser.parse_args().into
-    with demo() as address:
-        until(address, "support", "pending", "shadowing", "canary", "baking")
-        command = [sys.executable, "-m", "gateway.cli", "status", "support", "--watch"]
-        found = recorded(command, {"DRIFTGATE_SERVER": address}, seconds=180.0)
-    if not found or "rolled_back" not in found[-1].text:
-        raise SystemExit("the rollout was not seen to its end:\n" + (found[-1].text if found else "nothing"))
-    shown = thinned(found)
-    label = "driftgate status support --watch: a candidate that refuses too much is rolled back"
-    path = into / "status-watch.svg"
-    path.write_text(moving(shown, label), encoding="utf-8")
-    print(f"{len(shown)} of {len(found)} screens in {found[-1].at - found[0].at:.0f} s, {path.stat().st_size:,} bytes")
+    with demo() as address, ThreadPoolExecutor(len(FILMS)) as both:
+        seen = list(both.map(lambda film: _watched(film, address), FILMS))
+    for film, found in zip(FILMS, seen, strict=True):
+        shown = thinned(found, APART_SECONDS * film.faster)
+        path = into / f"status-watch-{film.endpoint}.svg"
+        path.write_text(moving(shown, film.label, faster=film.faster), encoding="utf-8")
+        lasted = found[-1].at - found[0].at
+        print(f"{path.name}: {len(shown)} of {len(found)} screens in {lasted:.0f} s, {path.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

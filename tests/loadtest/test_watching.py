@@ -34,7 +34,7 @@ def test_the_last_screen_is_never_left_out() -> None:
 
 def test_the_recording_is_an_svg_that_needs_nothing_from_elsewhere() -> None:
     """Well-formed, each screen has its moment, and the only address is the name of the format."""
-    text = moving([Screen(3.0, "a & b"), Screen(5.0, "\x1b[32m<c>\x1b[0m\nd")], "what it shows")
+    text = moving([Screen(3.0, "a & b"), Screen(5.0, "\x1b[32m<c>\x1b[0m\nd")], "what it shows", faster=2.0)
     root = ET.fromstring(text)
     words = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
     assert [word.strip().replace("\xa0", " ") for word in words if word and word.strip()] == ["a & b", "<c>", "d"]
