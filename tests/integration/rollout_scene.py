@@ -106,7 +106,11 @@ class Scene:
             assert now["phase"] not in ENDED or now["phase"] == phase, now["reason"]
             return now if now["phase"] == phase else None
 
-        return until(there, f"the rollout is {phase}", seconds)
+        try:
+            return until(there, f"the rollout is {phase}", seconds)
+        except AssertionError as late:
+            late.add_note(f"it is {self.rollout()['phase']}: {self.rollout()['reason']}")
+            raise
 
     def candidate_users(self, since: float = 0.0) -> list[Entry]:
         """Users' own requests that the candidate's server saw start after an instant (no mirrors, no probes)."""
