@@ -12,6 +12,7 @@ import re
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from statistics import quantiles
 from time import monotonic_ns
@@ -112,7 +113,7 @@ class Wrk:
         lua = _LUA.format(body=self._body, seed=f"{self._runs}{monotonic_ns() % 1_000_000}")
         script = self._place / "load.lua"
         script.write_text(lua + (_PAUSED.format(delay_ms=delay_ms) if delay_ms else ""))
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s", "--latency"]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{ceil(seconds)}s", "--timeout", "10s", "--latency"]
         done = subprocess.run(
             [*command, "-s", str(script), f"http://127.0.0.1:{port}"],
             capture_output=True, text=True, check=True, timeout=seconds + 60,
