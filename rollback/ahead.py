@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rollback.evidence import Evidence
-from rollback.readiness import unanswered
+from rollback.readiness import bake_left, keys_voted, unanswered
 from rollback.verdict import SignalReport
-from routing.arms import Arm
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +51,14 @@ def ahead(evidence: Evidence, now: float) -> Ahead:
 
 def _waits(evidence: Evidence, now: float) -> Iterator[_Wait]:
     stage, elapsed = evidence.stage, evidence.rollout.stage_seconds(now)
-    if stage.bake_seconds > elapsed:
-        yield _Wait("time", stage.bake_seconds - elapsed)
-    have = _keys(evidence)
+    if (left := bake_left(evidence, now)) > 0.0:
+        yield _Wait("time", left)
+    have = keys_voted(evidence)
     if have < stage.min_keys:
         yield _Wait("keys", _until(stage.min_keys - have, have, elapsed))
     for rows in unanswered(evidence, evidence.reports()):
         waits = [_Wait(row.signal, _proof(evidence, row, elapsed)) for row in rows]
         yield min(waits, key=lambda wait: wait.rank)
-
-
-def _keys(evidence: Evidence) -> int:
-    at = evidence.rollout.stage
-    if evidence.stage.weight_bps == 0:
-        return evidence.ledger.voted(at, "paired")
-    return evidence.ledger.voted(at, "split", Arm.CANDIDATE)
 
 
 def _proof(evidence: Evidence, row: SignalReport, elapsed: float) -> float | None:

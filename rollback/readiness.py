@@ -107,19 +107,28 @@ def _rounded(count: int) -> int:
     return -(-count // step) * step
 
 
+def keys_voted(evidence: Evidence) -> int:
+    """What the stage's `min_keys` counts: completed pairs at weight 0, votes of the candidate's users above."""
+    at = evidence.rollout.stage
+    if evidence.stage.weight_bps == 0:
+        return evidence.ledger.voted(at, "paired")
+    return evidence.ledger.voted(at, "split", Arm.CANDIDATE)
+
+
+def bake_left(evidence: Evidence, now: float) -> float:
+    """Seconds of the stage's bake that have not passed; zero or less where it is over."""
+    return evidence.stage.bake_seconds - evidence.rollout.stage_seconds(now)
+
+
 def _votes(evidence: Evidence) -> Iterator[Lack]:
-    """The stage's `min_keys`: completed pairs at weight 0, votes of the candidate's users above."""
-    stage, at = evidence.stage, evidence.rollout.stage
-    if stage.weight_bps == 0:
-        have, what = evidence.ledger.voted(at, "paired"), "pairs"
-    else:
-        have, what = evidence.ledger.voted(at, "split", Arm.CANDIDATE), "voting keys on the candidate"
+    stage, have = evidence.stage, keys_voted(evidence)
+    what = "voting keys on the candidate" if stage.weight_bps else "pairs"
     if have < stage.min_keys:
         missing = stage.min_keys - have
         yield Lack(Holding.NOT_ENOUGH, f"needs {missing:,} more {what} ({have:,} of {stage.min_keys:,})")
 
 
 def _bake(evidence: Evidence, now: float) -> Iterator[Lack]:
-    left = evidence.stage.bake_seconds - evidence.rollout.stage_seconds(now)
+    left = bake_left(evidence, now)
     if left > 0.0:
         yield Lack(Holding.BAKE, f"bakes for another {sentences.duration(left)}")

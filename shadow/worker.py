@@ -276,14 +276,14 @@ class ShadowWorker:
         readings = job.readings
         if readings is None:
             readings = comparison.read(job.ask, job.own.said, self._also_of(job.home, job.exchange))
-        by_stable = job.exchange.answered is Arm.STABLE
-        models = (job.exchange.stable, job.exchange.candidate)[:: 1 if by_stable else -1]
-        prices = [self._prices.get(model) for model in models]
-        own = comparison.side_of(readings, job.own, prices[0])
+        by_stable, models = job.exchange.answered is Arm.STABLE, (job.exchange.stable, job.exchange.candidate)
+        answered, asked = models if by_stable else models[::-1]
         also = {name: self._also[name] for name in readings.also}
-        mirrored = comparison.side(job.ask, other, also, prices[1])
-        self._keep(job, *(((job.own, own), (other, mirrored)) if by_stable else ((other, mirrored), (job.own, own))))
-        return comparison.paired_vote(job.exchange, *((own, mirrored) if by_stable else (mirrored, own)), job.slices)
+        own = job.own, comparison.side_of(readings, job.own, self._prices.get(answered))
+        mirrored = other, comparison.side(job.ask, other, also, self._prices.get(asked))
+        stable, candidate = (own, mirrored) if by_stable else (mirrored, own)
+        self._keep(job, stable, candidate)
+        return comparison.paired_vote(job.exchange, stable[1], candidate[1], job.slices)
 
     def _keep(self, job: Job, stable: tuple[Heard, Side], candidate: tuple[Heard, Side]) -> None:
         """Let the pair wait for a label, where the operator asked for that and it is drawn."""
