@@ -17,12 +17,6 @@ ASKED = [("POST", path) for path in ROUTES] + [("GET", "/v1/files/f-1"), ("POST"
 SERVED = (Role.APP, Role.ADMIN)
 
 
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, object]]:
-    """As in production."""
-    return "asyncio", {"use_uvloop": True}
-
-
 async def _status(plane: DataPlane, method: str, path: str, token: str | None) -> int:
     headers = {"authorization": f"Bearer {token}"} if token is not None else {}
     body = {"model": "chat", "messages": [{"role": "user", "content": "hi"}], "input": "hi"}

@@ -24,12 +24,6 @@ keys:
 """
 
 
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, object]]:
-    """As in production."""
-    return "asyncio", {"use_uvloop": True}
-
-
 async def post(plane: DataPlane, content: bytes, path: str = "/v1/chat/completions", **headers: str) -> httpx.Response:
     """A request with these very bytes."""
     async with httpx.AsyncClient(trust_env=False, timeout=20) as client:

@@ -27,12 +27,6 @@ pytestmark = pytest.mark.anyio
 QUESTION = {"model": "chat", "messages": [{"role": "user", "content": "hello"}]}
 
 
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, object]]:
-    """The loop that the gateway runs on."""
-    return "asyncio", {"use_uvloop": True}
-
-
 @asynccontextmanager
 async def exposed(stable: Script, candidate: Script) -> AsyncIterator[tuple[DataPlane, ModelServer, ModelServer]]:
     """A data plane that gives every request to the candidate."""

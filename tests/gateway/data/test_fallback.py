@@ -34,12 +34,6 @@ EVENT_ERROR = STREAM_HEAD + chunk(b'data: {"error": {"message": "out of memory",
 LATE_ERROR = STREAM_HEAD + chunk(b": ping\n\n") + chunk(b'data: {"error": {"message": "no"}}\n\n' + DONE) + LAST_CHUNK
 
 
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, object]]:
-    """As in production."""
-    return "asyncio", {"use_uvloop": True}
-
-
 TROUBLE: list[tuple[Script, str]] = [
     (answers(whole(b"{}", "404 Not Found")), "status_404"),
     (answers(whole(b"{}", "401 Unauthorized")), "status_401"),

@@ -37,12 +37,6 @@ ANSWERS = [
 ]
 
 
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, object]]:
-    """As in production."""
-    return "asyncio", {"use_uvloop": True}
-
-
 @given(
     st.sampled_from([*((e, FirstEvent.ERROR) for e in ERRORS), *((a, FirstEvent.ANSWER) for a in ANSWERS)]), st.data()
 )

@@ -22,12 +22,6 @@ BODY = b'{"model": "chat", "messages": [{"role": "user", "content": "hi"}]}'
 POST = b"POST /v1/chat/completions HTTP/1.1\r\n"
 
 
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, object]]:
-    """As in production."""
-    return "asyncio", {"use_uvloop": True}
-
-
 def post(*lines: bytes, body: bytes = BODY, first: bytes = POST) -> bytes:
     """A request of these header lines."""
     return first + b"\r\n".join((*lines, b"content-length: %d" % len(body), b"", b"")) + body

@@ -33,12 +33,6 @@ NEVER_SENT = ("half a head", "half a body")
 OURS = (Draft, Cycle, DataProtocol, Stream, Connection)
 
 
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, object]]:
-    """As in production."""
-    return "asyncio", {"use_uvloop": True}
-
-
 @dataclass
 class Leavers:
     """Clients that leave as soon as the model server has said its part."""

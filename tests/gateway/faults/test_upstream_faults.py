@@ -40,12 +40,6 @@ ASK = {"model": "chat", "messages": [{"role": "user", "content": "hi"}]}
 QUICK = "limits: {first_byte: 300ms, idle: 300ms}"
 
 
-@pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, object]]:
-    """As in production."""
-    return "asyncio", {"use_uvloop": True}
-
-
 @asynccontextmanager
 async def arms(
     stable: Script, candidate: Script, weight_bps: int = 10_000

@@ -1,8 +1,6 @@
 """The upstream client against servers that do what servers do."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import anyio
@@ -11,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.upstream.client import Client
 from gateway.upstream.errors import BrokenAnswer, ConnectFailed, Saturated, TimedOut, UpstreamFailure
 from gateway.upstream.exchange import Deadlines
 from gateway.upstream.outgoing import Outgoing
@@ -30,27 +27,9 @@ from tests.gateway.model_server import (
     model_server,
     whole,
 )
+from tests.gateway.upstream.clients import PATIENT, QUICK, running_client
 
 pytestmark = pytest.mark.anyio
-
-QUICK = Deadlines(connect=1.0, first_byte=0.2, between_chunks=0.2, total=5.0)
-PATIENT = Deadlines(connect=5.0, first_byte=5.0, between_chunks=5.0, total=10.0)
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]]:
-    """Both loops: the gateway runs on uvloop where there is one."""
-    return "asyncio", {"use_uvloop": request.param == "uvloop"}
-
-
-@contextmanager
-def running_client(max_connections: int = 64) -> Iterator[Client]:
-    """A client that is closed at the end."""
-    client = Client(max_connections=max_connections)
-    try:
-        yield client
-    finally:
-        client.close()
 
 
 def request(port: int, body: bytes = b"{}") -> Outgoing:

@@ -2,8 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
@@ -15,7 +14,6 @@ from h2.settings import SettingCodes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.upstream.client import Client
 from gateway.upstream.errors import BrokenAnswer, ConnectFailed, Saturated, TimedOut, UpstreamFailure
 from gateway.upstream.exchange import Deadlines
 from gateway.upstream.outgoing import Outgoing
@@ -23,27 +21,9 @@ from gateway.upstream.target import Http, Origin
 from tests.gateway.data.harness import data_plane
 from tests.gateway.h2_server import OK, STREAM, Asked2, Reply, hangs2, http2_server, says2
 from tests.gateway.model_server import completion, event, model_server, says
+from tests.gateway.upstream.clients import PATIENT, QUICK, running_client
 
 pytestmark = pytest.mark.anyio
-
-QUICK = Deadlines(connect=1.0, first_byte=0.2, between_chunks=0.2, total=5.0)
-PATIENT = Deadlines(connect=5.0, first_byte=5.0, between_chunks=5.0, total=10.0)
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]]:
-    """Both loops."""
-    return "asyncio", {"use_uvloop": request.param == "uvloop"}
-
-
-@contextmanager
-def running_client(max_connections: int = 500) -> Iterator[Client]:
-    """A client that is closed at the end."""
-    client = Client(max_connections=max_connections)
-    try:
-        yield client
-    finally:
-        client.close()
 
 
 def request(port: int, body: bytes = b"{}", origin: Origin | None = None) -> Outgoing:
@@ -201,7 +181,7 @@ async def test_cancelled_requests_are_reset_at_once_and_leave_the_others_alone(s
             await script(asked, reply)  # type: ignore[operator] # parametrised
 
     async with http2_server(mixed) as server:
-        with running_client() as client:
+        with running_client(max_connections=500) as client:
             kept = asyncio.ensure_future(client.unary(request(server.port, b"kept"), PATIENT, max_bytes=9))
             tasks = [
                 asyncio.ensure_future(client.unary(request(server.port), PATIENT, max_bytes=9)) for _ in range(200)

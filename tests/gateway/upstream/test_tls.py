@@ -20,12 +20,6 @@ pytestmark = pytest.mark.anyio
 PATIENT = Deadlines(connect=5.0, first_byte=5.0, between_chunks=5.0, total=10.0)
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]]:
-    """Both loops: their TLS transports are not the same code."""
-    return "asyncio", {"use_uvloop": request.param == "uvloop"}
-
-
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     """An authority of the test's own, as an operator's company has one."""
