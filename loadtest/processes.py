@@ -20,7 +20,8 @@ import msgspec
 
 from loadtest.replay_server import Entry
 
-READY_SECONDS: Final = 20.0
+READY_SECONDS: Final = 45.0
+"""Of a machine that has much else to do."""
 STOP_SECONDS: Final = 20.0
 
 

@@ -13,9 +13,15 @@ it all was well.
 It is counted by units because requests are not independent: counted by request, it was wrong in 57 % of simulations.
 
 *Missing answers.* Of the requests that were completed, those that could not be scored must be in proportion as well, or
-the answers that are scored are no fair sample of one of the arms. The same bet on them, at .001, says so. Exchanges
-that the hand-over dropped never become units. They are only counted per request, in bursts, so no bound holds for them;
-a plain difference of their shares holds the rollout, which costs time and nothing else.
+the answers that are scored are no fair sample of one of the arms. The same bet on them, at .001, says so.
+
+*Dropped exchanges.* What the hand-over drops never becomes a unit. It is counted per request, by the weight it was
+assigned at: a loss that does not ask for the arm takes both in proportion of that weight, in whatever stage it happens
+(a reload at 50 % takes as many of either), and is no difference between them. At each weight the candidate's drops
+are compared with what the weight explains. The same bet, at .001, must say that it is not chance. That bound is for
+drops that come one by one, and they come in bursts; so what is off must be worth five points of the arms' requests,
+too: it is summed over the weights, and taken as a difference of shares of all that the arms were assigned. It holds the
+rollout, which costs time and nothing else.
 
 *Missing readings of pairs.* A pair counts where both answers were read. If one arm's answers cannot be read more often
 than the other's, the pairs that are left are no fair sample. The arm that is mirrored to has other deadlines than the
@@ -38,7 +44,7 @@ from shadow.cells import EVERY
 from shadow.units import Point
 
 ALPHA: Final = 0.001
-"""Per stage, for the four points together, and once more for missing answers."""
+"""Per stage, for the four points together, and once more for missing answers; and for drops, over all stages."""
 
 CONCENTRATION: Final = 100.0
 """κ: the prior's weight in units. It expects shares off by some points at 50 %, and by their own size at 1 %."""
@@ -56,7 +62,8 @@ _Counts = Mapping[int, tuple[int, int]]
 def mismatches(ledger: Ledger, counts: Mapping[str, int], stage: int, judged: Collection[str] = ()) -> tuple[Lack, ...]:
     """What is out of proportion in a stage, the first point first.
 
-    `counts` are the rollout's request counters, `judged` the cell names of the signals that decide anything.
+    `counts` are the rollout's request counters (of drops `handover_dropped.{weight_bps}.{arm}`), `judged` the cell
+    names of the signals that decide anything.
     """
     unread = _unread_pairs(ledger, stage, judged)
     return (*_points(ledger, stage), *_missing(ledger, stage), *unread, *_dropped(counts))
@@ -119,25 +126,38 @@ def _unread_pairs(ledger: Ledger, stage: int, judged: Collection[str]) -> Iterat
 
 
 def _dropped(counts: Mapping[str, int]) -> Iterator[Lack]:
-    dropped = {arm: counts.get(f"handover_dropped.{arm}", 0) for arm in Arm}
-    shares = {arm: dropped[arm] / max(1, counts.get(f"assigned.{arm}", 0)) for arm in Arm}
-    if sum(dropped.values()) < LEAST_DROPPED:
+    by_weight: dict[tuple[int, Arm], int] = {}
+    for name, count in counts.items():
+        match name.split("."):
+            case ["handover_dropped", weight_bps, arm]:
+                by_weight[int(weight_bps), Arm(arm)] = count
+    seen = _pairs_of(by_weight)
+    if sum(by_weight.values()) < LEAST_DROPPED or _log_evidence(seen) < log(1.0 / ALPHA):
         return
-    if abs(shares[Arm.CANDIDATE] - shares[Arm.STABLE]) > DROPPED_SHARES:
+    off = sum(abs(ours - (ours + theirs) * weight / WEIGHT_SCALE) for weight, (ours, theirs) in seen.items())
+    if off * sum(1.0 / max(1, counts.get(f"assigned.{arm}", 0)) for arm in Arm) > DROPPED_SHARES:
         yield Lack(
             Holding.MISMATCH,
-            f"the shadow worker missed {100 * shares[Arm.CANDIDATE]:.0f} % of the candidate's requests and "
-            f"{100 * shares[Arm.STABLE]:.0f} % of stable's; goes on when the shares agree",
+            f"exchanges that the shadow worker missed come from one arm more than from the other: {_against(seen)}; "
+            "goes on when the shares agree",
         )
 
 
 def _seen(ledger: Ledger, stage: int, point: Point) -> _Counts:
     by_weight: Counter[tuple[int, Arm]] = Counter()
     for (at, weight_bps, arm, name), count in ledger.units.items():
-        if at == stage and name == point.value and 0 < weight_bps < WEIGHT_SCALE:
+        if at == stage and name == point.value:
             by_weight[weight_bps, arm] += count
-    weights = sorted({weight for weight, _ in by_weight})
-    return {weight: (by_weight[weight, Arm.CANDIDATE], by_weight[weight, Arm.STABLE]) for weight in weights}
+    return _pairs_of(by_weight)
+
+
+def _pairs_of(by_weight: Mapping[tuple[int, Arm], int]) -> _Counts:
+    """Where there was a choice of arms."""
+    weights = sorted({weight for weight, _ in by_weight if 0 < weight < WEIGHT_SCALE})
+    return {
+        weight: (by_weight.get((weight, Arm.CANDIDATE), 0), by_weight.get((weight, Arm.STABLE), 0))
+        for weight in weights
+    }
 
 
 def _log_evidence(seen: _Counts) -> float:

@@ -98,6 +98,17 @@ def counted(draft: Draft) -> tuple[str, ...]:
     return tuple(f"kept.{name}" for name in names) if kept else tuple(names)
 
 
+def dropped(draft: Draft) -> tuple[str, ...]:
+    """The counters of an exchange that the hand-over dropped: in all, and of its arm at the weight that drew it.
+
+    How many drops an arm should have is known for each weight only, and for those that were drawn.
+    """
+    grant = draft.assignment.grant
+    if grant is None or grant.kept or not draft.assignment.is_drawn:
+        return ("handover_dropped",)
+    return ("handover_dropped", f"handover_dropped.{grant.weight_bps}.{draft.assignment.arm}")
+
+
 _ON_STABLE: Final = ("assigned.stable", "stable")
 _ON_CANDIDATE: Final = ("assigned.candidate", "candidate")
 """What nearly all requests add to."""

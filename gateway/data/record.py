@@ -2,7 +2,7 @@
 
 from time import monotonic
 
-from gateway.data.counts import Counts, counted
+from gateway.data.counts import Counts, counted, dropped
 from gateway.data.draft import Draft
 from gateway.data.handover import HandOver
 from gateway.data.origins import Origins, response_id
@@ -46,7 +46,7 @@ class Recorder:
             return
         names = counted(draft)
         if self._handover is not None and self._handover.offer(draft, now):
-            names += ("handover_dropped", f"handover_dropped.{draft.assignment.arm}")
+            names += dropped(draft)
         self._counts.add(draft.route.endpoint, grant.rollout, names)
 
     def passed(self, endpoint: str, outcome: Outcome, seconds: float) -> None:

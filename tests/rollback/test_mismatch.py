@@ -1,6 +1,7 @@
 """Arms out of proportion: what holds, which point is named, and what is chance."""
 
 from collections import Counter
+from collections.abc import Mapping
 from math import log
 
 import numpy as np
@@ -27,10 +28,15 @@ def units(candidate: int, stable: int, points: list[str] = POINTS, weight_bps: i
     )
 
 
-def sentences(cells: Counter[str], **counts: int) -> list[str]:
+def sentences(cells: Counter[str], counts: Mapping[str, int] | None = None) -> list[str]:
     """What is out of proportion."""
-    named = {name.replace("_on_", "."): count for name, count in counts.items()}
-    return [lack.sentence for lack in mismatches(read(cells), named, 2)]
+    return [lack.sentence for lack in mismatches(read(cells), counts or {}, 2)]
+
+
+def lost(weight_bps: int, candidate: int, stable: int) -> Counter[str]:
+    """Exchanges that the hand-over dropped, by the weight that drew their arms."""
+    name = f"handover_dropped.{weight_bps}"
+    return Counter({f"{name}.candidate": candidate, f"{name}.stable": stable, "handover_dropped": candidate + stable})
 
 
 def test_the_right_share_is_no_mismatch() -> None:
@@ -70,10 +76,33 @@ def test_answers_missing_on_both_arms_alike_do_not_hold() -> None:
 
 def test_exchanges_lost_on_one_arm_hold() -> None:
     """The candidate's answers are too large for the hand-over, and stable's are not."""
-    seen = {"assigned_on_candidate": 1_000, "assigned_on_stable": 9_000}
-    assert sentences(Counter(), **seen, handover_dropped_on_candidate=30, handover_dropped_on_stable=270) == []
-    (only,) = sentences(Counter(), **seen, handover_dropped_on_candidate=200, handover_dropped_on_stable=270)
-    assert only.startswith("the shadow worker missed 20 % of the candidate's requests and 3 % of stable's")
+    assigned = Counter({"assigned.candidate": 1_000, "assigned.stable": 9_000})
+    assert sentences(Counter(), assigned + lost(1_000, 30, 270)) == []
+    (only,) = sentences(Counter(), assigned + lost(1_000, 200, 270))
+    assert only.startswith("exchanges that the shadow worker missed come from one arm more than from the other: 200 of")
+    assert "200 of 470 on the candidate, where 47 were expected" in only
+
+
+def test_a_loss_in_one_stage_that_takes_both_arms_alike_is_no_difference_between_them() -> None:
+    """A reload at 50 % lost 120 exchanges, 60 of either arm: 20 % of all the candidate had, and 3 % of stable's."""
+    earlier = Counter({"assigned.candidate": 100, "assigned.stable": 1_900})
+    reloaded = Counter({"assigned.candidate": 200, "assigned.stable": 200})
+    assert sentences(Counter(), earlier + reloaded + lost(5_000, 60, 60)) == []
+    (only,) = sentences(Counter(), earlier + reloaded + lost(5_000, 110, 10))
+    assert "110 of 120 on the candidate, where 60 were expected" in only
+
+
+def test_losses_at_several_weights_are_each_held_against_their_own() -> None:
+    """Everything was lost for a while at 1 %, and again at 50 %; then the same numbers, but from the other weights."""
+    assigned = Counter({"assigned.candidate": 600, "assigned.stable": 10_400})
+    assert sentences(Counter(), assigned + lost(100, 5, 495) + lost(5_000, 250, 250)) == []
+    assert sentences(Counter(), assigned + lost(100, 250, 250) + lost(5_000, 5, 495)) != []
+
+
+def test_a_few_drops_by_chance_do_not_hold_a_small_canary() -> None:
+    """At 1 % six points of the candidate's requests are six requests: 38 where 30 were expected."""
+    assigned = Counter({"assigned.candidate": 100, "assigned.stable": 9_900})
+    assert sentences(Counter(), assigned + lost(100, 38, 2_962)) == []
 
 
 @pytest.mark.parametrize("weight", [0.01, 0.5])

@@ -185,7 +185,7 @@ async def test_a_shadow_worker_that_does_not_read_costs_drops_and_nothing_else()
             assert (await plane.ask(body)).status_code == 200
         assert plane.handover.dropped["full"] > 10
         assert plane.counted("handover_dropped") == plane.handover.dropped["full"]
-        assert plane.counted("handover_dropped.stable") == plane.handover.dropped["full"]
+        assert plane.counted("handover_dropped.0.stable") == plane.handover.dropped["full"]
         assert plane.counted("stable") == 40
 
 
