@@ -37,14 +37,17 @@ from rollback.tallies import (
 from rollback.verdict import Side, Source, TestKind
 from routing.arms import Arm
 from routing.bucketing import WEIGHT_SCALE
+from shadow.cells import LATTICE_STEPS
+from shadow.signals.catalogue import LOG_RATIOS
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """One test on one slice. `harm` holds the evidence of all stages, `own` this stage's alone, as no harm sees it.
 
-    `seen` are all the split votes behind it, and `arms` what they say of each arm; empty and None for pairs. `own_n`
-    counts this stage's pairs, or the candidate's votes. `missing` is this stage's too.
+    `seen` are all the split votes behind it, and `arms` what they say of each arm; empty and None for pairs, where
+    `base` is stable's own rate, if it was counted and the signal is one. `own_n` counts this stage's pairs, or the
+    candidate's votes. `missing` is this stage's too.
     """
 
     test: Test
@@ -54,6 +57,15 @@ class Case:
     own: Tally
     own_n: int
     missing: Missing
+    base: float | None = None
+
+    @property
+    def rates(self) -> tuple[float | None, float | None]:
+        """Stable's and the candidate's own rate, where known."""
+        if self.arms is not None:
+            return self.arms.stable, self.arms.candidate
+        mean = self.harm.mean
+        return (None, None) if self.base is None or mean is None else (self.base, max(0.0, self.base + mean))
 
     @property
     def n(self) -> int:
@@ -140,7 +152,7 @@ def case_of(rollout: Rollout, ledger: Ledger, test: Test, slice_: str) -> Case:
     missing = ledger.missing_at(test.signal, slice_, rollout.stage, test.source.value)
     if test.source is Source.PAIRED:
         harm, own = paired_tallies(ledger, test, slice_, rollout.stage)
-        return Case(test, (), None, harm, own, own.n, missing)
+        return Case(test, (), None, harm, own, own.n, missing, _base(ledger, test, slice_, harm.n))
     seen = buckets(ledger, rollout, test, slice_)
     mine = tuple(bucket for bucket in seen if bucket.stage == rollout.stage)
     if test.kind is TestKind.CEILING:
@@ -150,6 +162,15 @@ def case_of(rollout: Rollout, ledger: Ledger, test: Test, slice_: str) -> Case:
         harm = split_tally(seen, test, Purpose.HARM, ratio)
         own = split_tally(mine, test, Purpose.NO_HARM, ratio)
     return Case(test, seen, rates(seen), harm, own, rates(mine).candidate_n, missing)
+
+
+def _base(ledger: Ledger, test: Test, slice_: str, pairs: int) -> float | None:
+    """Stable's own rate on the pairs, of signals that have one."""
+    if not pairs or test.kind is not TestKind.POINTS or test.signal in LOG_RATIOS:
+        return None
+    source = "triple" if test.signal == "agreement" else "paired"
+    steps = ledger.own_steps((test.cell_signal, slice_), source)
+    return None if steps is None else steps / (pairs * LATTICE_STEPS)
 
 
 def harm_prior(test: Test) -> Prior:

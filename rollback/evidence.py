@@ -178,7 +178,7 @@ class Evidence:
         return next(test for test in self.tests if question(test) == wanted and test.source is report.source)
 
     def _report(self, case: Case, slice_: str, log_harm: float) -> SignalReport:
-        test, arms = case.test, case.arms
+        test, (stable_rate, candidate_rate) = case.test, case.rates
         everywhere, bar = slice_ == EVERY, self._bar(case.test, slice_)
         counts = everywhere or self._decides(test, slice_)
         late = onset(self.ledger, test, endless=self.is_after) if everywhere and test.late_alpha else Onset()
@@ -194,8 +194,8 @@ class Evidence:
             side=test.side,
             budget_class=self._class(test) if counts else BudgetClass.OBSERVE,
             estimate=case.estimate,
-            stable_rate=arms.stable if arms else None,
-            candidate_rate=arms.candidate if arms else None,
+            stable_rate=stable_rate,
+            candidate_rate=candidate_rate,
             bound=case.bound(bar) if everywhere or (counts and log_harm >= NEAR_HARM * bar) else None,
             limit=test.limit * test.scale,
             burn=min(1.0, max(0.0, log_harm / bar, late.log_value / onset_bar(test))),

@@ -23,6 +23,7 @@ from shadow.cells import (
     Cell,
     Event,
     MissingCell,
+    OwnCell,
     PairedCell,
     SplitCell,
     UnitsCell,
@@ -129,7 +130,7 @@ class Layout:
     split: Mapping[Place, tuple[tuple[int, SplitCell], ...]] = field(default_factory=dict)
     window_paired: Mapping[str, WindowLayout[WindowPairedCell]] = field(default_factory=dict)
     window_split: Mapping[str, WindowLayout[WindowSplitCell]] = field(default_factory=dict)
-    others: tuple[tuple[int, MissingCell | VotesCell | UnitsCell], ...] = ()
+    others: tuple[tuple[int, OwnCell | MissingCell | VotesCell | UnitsCell], ...] = ()
 
     def grown(self, names: Iterable[str]) -> "Layout":
         """With these names as well; those that cannot be read, or are not of this version, have no place."""
@@ -139,7 +140,7 @@ class Layout:
         split: dict[Place, list[tuple[int, SplitCell]]] = defaultdict(list)
         window_paired: dict[str, list[tuple[int, WindowPairedCell]]] = defaultdict(list)
         window_split: dict[str, list[tuple[int, WindowSplitCell]]] = defaultdict(list)
-        others: list[tuple[int, MissingCell | VotesCell | UnitsCell]] = []
+        others: list[tuple[int, OwnCell | MissingCell | VotesCell | UnitsCell]] = []
         for position, name in enumerate(added, self.size):
             match _parsed(name):
                 case PairedCell(signal, slice_, stage, index):

@@ -13,7 +13,18 @@ import numpy as np
 
 from rollback.layouts import VALUES, Ints, Place, WindowKind, laid_out
 from routing.arms import Arm
-from shadow.cells import EVERY, MissingCell, SplitCell, UnitsCell, VotesCell, WindowPairedCell, WindowSplitCell
+from shadow.cells import (
+    EVERY,
+    LATTICE_STEPS,
+    OWN,
+    MissingCell,
+    OwnCell,
+    SplitCell,
+    UnitsCell,
+    VotesCell,
+    WindowPairedCell,
+    WindowSplitCell,
+)
 
 NOT_APPLICABLE: Final = "not_applicable"
 """The reason of a missing reading that has no meaning for its request."""
@@ -47,6 +58,11 @@ class PairedCounts:
             return found
         return self.table[self.stages.index(stage)] if stage in self.stages else np.zeros(VALUES, dtype=np.int64)
 
+    @property
+    def steps(self) -> int:
+        """The sum of all differences, in lattice steps."""
+        return int(self.by_index() @ np.arange(-LATTICE_STEPS, LATTICE_STEPS + 1))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowCounts(Generic[WindowKind]):
@@ -63,13 +79,17 @@ class WindowCounts(Generic[WindowKind]):
 class Ledger:
     """Counters by kind. Read-only by convention.
 
-    `paired`: per place, its counters; `split`: per place, (cell, count) pairs. `missing`: per place, (stage, source,
+    `paired`: per place, its counters; `own`: per place, the sum of stable's own sides of them, in lattice steps;
+    `own_of`: the sources (`paired`, `triple`) whose every vote has counted that.
+    `split`: per place, (cell, count) pairs. `missing`: per place, (stage, source,
     arm) → `Missing`. `votes`: (stage, source, arm) → distinct voting keys. `keyless`: per signal, paired votes of
     clients without a key. `window_paired` and `window_split`: per signal, observations of all requests by window.
     `units`: (stage, weight, arm, point) → sticky keys.
     """
 
     paired: Mapping[Place, PairedCounts]
+    own: Mapping[Place, int]
+    own_of: frozenset[str]
     split: Mapping[Place, Sequence[tuple[SplitCell, int]]]
     missing: Mapping[Place, Mapping[tuple[int, str, Arm], Missing]]
     votes: Mapping[tuple[int, str, Arm], int]
@@ -92,6 +112,13 @@ class Ledger:
         arms = (arm,) if arm is not None else tuple(Arm)
         return sum(self.votes.get((stage, source, each), 0) for each in arms)
 
+    def own_steps(self, place: Place, source: str) -> int | None:
+        """The sum of stable's own sides of the place's pairs, in lattice steps.
+
+        None where votes of an older version are among them, which counted only the difference.
+        """
+        return self.own.get(place, 0) if source in self.own_of else None
+
     def missing_at(self, signal: str, slice_: str, stage: int, source: str) -> Missing:
         """A stage's requests without a reading; for split evidence those of the candidate's arm, as votes are."""
         total = Missing()
@@ -108,6 +135,11 @@ class Ledger:
         other = {arm: arm.other for arm in Arm}
         return Ledger(
             paired={place: _turned(place[0], held) for place, held in self.paired.items()},
+            own={
+                place: self.own.get(place, 0) + (0 if place[0] in UNDIRECTED else held.steps)
+                for place, held in self.paired.items()
+            },
+            own_of=self.own_of,
             split={},
             missing={
                 place: {(stage, source, other[arm]): each for (stage, source, arm), each in by_arm.items()}
@@ -150,6 +182,7 @@ def read(cells: Mapping[str, int]) -> Ledger:
         place: [(cell, int(counts[position])) for position, cell in found] for place, found in layout.split.items()
     }
     missing: dict[Place, dict[tuple[int, str, Arm], Missing]] = defaultdict(dict)
+    own: Counter[Place] = Counter()
     votes: Counter[tuple[int, str, Arm]] = Counter()
     keyless: Counter[str] = Counter()
     units: Counter[tuple[int, int, Arm, str]] = Counter()
@@ -159,13 +192,23 @@ def read(cells: Mapping[str, int]) -> Ledger:
             votes[cell.stage, cell.source, cell.arm] += count
         elif isinstance(cell, UnitsCell):
             units[cell.stage, cell.weight_bps, cell.arm, cell.point] += count
+        elif isinstance(cell, OwnCell):
+            own[cell.signal, cell.slice] += count * cell.index
         elif cell.reason == KEYLESS:
             keyless[cell.signal] += count if cell.slice == EVERY else 0
         else:
             _add_missing(missing[cell.signal, cell.slice], cell, count)
     window_paired = {name: WindowCounts(each.kinds, each.table(counts)) for name, each in layout.window_paired.items()}
     window_split = {name: WindowCounts(each.kinds, each.table(counts)) for name, each in layout.window_split.items()}
-    return Ledger(paired, split, missing, votes, keyless, window_paired, window_split, units)
+    return Ledger(paired, own, _own_of(votes), split, missing, votes, keyless, window_paired, window_split, units)
+
+
+def _own_of(votes: Mapping[tuple[int, str, Arm], int]) -> frozenset[str]:
+    """Of which sources every vote has one with the suffix `OWN` beside it."""
+    total: Counter[str] = Counter()
+    for (_, source, _), count in votes.items():
+        total[source] += count
+    return frozenset(source for source in ("paired", "triple") if total[source] == total[f"{source}{OWN}"] > 0)
 
 
 def _add_missing(into: dict[tuple[int, str, Arm], Missing], cell: MissingCell, count: int) -> None:

@@ -9,6 +9,7 @@ P  `signals`     one file per signal
 P  `tasks`       what kind of task a request is
 P  `languages`   the language of a text, where it can be told
 P  `comparison`  exchanges of one request, compared: the counts they add
+P  `casting`     from what was observed of a request to the cells of its vote
 P  `cells`       the names and arithmetic of evidence counters
 P  `windows`     in which window of time a request was assigned
 P  `units`       sticky keys, counted at the points that their first request came to

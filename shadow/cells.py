@@ -29,6 +29,9 @@ WINDOW_STEPS: Final = 5
 EVERY: Final = "*"
 """The slice that holds all requests."""
 
+OWN: Final = ".own"
+"""Suffix of what is about stable's own side of pairs."""
+
 
 @dataclass(frozen=True, slots=True)
 class PairedCell:
@@ -41,6 +44,23 @@ class PairedCell:
 
     def __str__(self) -> str:
         return f"p/{self.signal}/{self.slice}/{self.stage}/{self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCell:
+    """How often stable's own side of a pair was `index`/20: 20 for an event that happened; 0 is not counted.
+
+    For people, who want both arms' rates beside their difference; no test reads it. `VotesCell`s with the suffix `OWN`
+    count the votes that it was counted on, since votes of an older version have none.
+    """
+
+    signal: str
+    slice: str
+    stage: int
+    index: int
+
+    def __str__(self) -> str:
+        return f"o/{self.signal}/{self.slice}/{self.stage}/{self.index}"
 
 
 class Event:
@@ -96,7 +116,10 @@ class MissingCell:
 
 @dataclass(frozen=True, slots=True)
 class VotesCell:
-    """How many distinct voting keys voted in a stage. `source` is `paired`, `triple` or `split`."""
+    """How many distinct voting keys voted in a stage. `source` is `paired`, `triple` or `split`.
+
+    With the suffix `OWN`, how many of these votes counted stable's own side too.
+    """
 
     stage: int
     source: str
@@ -149,14 +172,16 @@ class UnitsCell:
         return f"u/{self.stage}/{self.weight_bps}/{self.arm.value}/{self.point}"
 
 
-Cell: TypeAlias = PairedCell | SplitCell | MissingCell | VotesCell | WindowPairedCell | WindowSplitCell | UnitsCell
+Cell: TypeAlias = (
+    PairedCell | OwnCell | SplitCell | MissingCell | VotesCell | WindowPairedCell | WindowSplitCell | UnitsCell
+)
 
 
 def parse(field: str) -> Cell | None:
     """The cell of a Redis hash field, or None for a field that another version wrote."""
     match field.split("/"):
-        case ["p", signal, slice_, stage, index]:
-            return PairedCell(signal, slice_, int(stage), int(index))
+        case ["p" | "o" as kind, signal, slice_, stage, index]:
+            return (PairedCell if kind == "p" else OwnCell)(signal, slice_, int(stage), int(index))
         case ["s", signal, slice_, stage, weight, arm, event]:
             return SplitCell(signal, slice_, int(stage), int(weight), Arm(arm), event)
         case ["n", signal, slice_, stage, source, arm, reason]:

@@ -16,29 +16,20 @@ and not in slices: three dozen slices of two dozen signals would be most of what
 Not here: whether a request is compared (`sampling`), and what counts mean (`rollback.evidence`).
 """
 
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Final, TypeAlias
+from typing import Final
 
 from routing.arms import Arm
 from routing.bucketing import WEIGHT_SCALE
 from shadow.answer import Answer, Ask, Unreadable
+from shadow.casting import Make, everywhere, missing, own_side, pair, vote_of, votes, windowed
 from shadow.cells import (
-    EVERY,
-    LATTICE_STEPS,
-    WINDOW_STEPS,
-    Cell,
     Event,
-    MissingCell,
-    PairedCell,
     SplitCell,
     Vote,
     VotesCell,
-    WindowPairedCell,
-    WindowSplitCell,
-    lattice_index,
 )
 from shadow.exchange import Exchange, Outcome
 from shadow.reading import Measured, NotApplicable, Reading, Unmeasured
@@ -47,16 +38,12 @@ from shadow.signals.agreement import Agreement
 from shadow.signals.catalogue import ALSO, Read
 from shadow.signals.json_paths import NOTHING, JsonPath
 from shadow.spending import Price, cost_reading
-from shadow.windows import UNKNOWN
 
 KEYLESS_SIGNAL: Final = "pairs"
 """The signal name under which pairs of clients without a key are marked; no signal has it."""
 
 _FREE_IS_GOOD: Final = frozenset({"schema", "unknown_tool", "tool_arguments", "parallel_calls"})
 """Signals of calls: an answer that called nothing is free of their faults, and stands as good beside one that did."""
-
-_Make: TypeAlias = Callable[[str], Cell]
-"""Makes one observation's cell for a slice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +140,7 @@ def split_vote(exchange: Exchange, ask: Ask, own: Readings, slices: tuple[str, .
     also = [_split(exchange, name, _content(exchange, reading, _event)) for name, reading in own.also.items()]
     also += _quantities(exchange, own.length, own.tokens)
     once = VotesCell(exchange.stage, "split", exchange.assigned)
-    return _vote(member, makes, slices, *_everywhere(also), once, *_windowed(exchange, makes))
+    return vote_of(member, makes, slices, *everywhere(also), once, *windowed(exchange, makes))
 
 
 def reference_vote(exchange: Exchange, ask: Ask, said: Answer | Unreadable, slices: tuple[str, ...]) -> Vote | None:
@@ -170,10 +157,10 @@ def reference_vote(exchange: Exchange, ask: Ask, said: Answer | Unreadable, slic
         _split(exchange, "ttft", _first_byte(exchange)),
         _split(exchange, "length", _content(exchange, long, _bin)),
     ]
-    return _vote(member, makes, slices, *_everywhere(_quantities(exchange, long, spent)))
+    return vote_of(member, makes, slices, *everywhere(_quantities(exchange, long, spent)))
 
 
-def _quantities(exchange: Exchange, long: Reading, spent: Reading) -> list[_Make]:
+def _quantities(exchange: Exchange, long: Reading, spent: Reading) -> list[Make]:
     """What is compared by its share beyond stable's p95, over all requests."""
     speed = pace.read(
         long,
@@ -187,9 +174,9 @@ def _quantities(exchange: Exchange, long: Reading, spent: Reading) -> list[_Make
     ]
 
 
-def _split(exchange: Exchange, signal: str, outcome: "str | Missing") -> _Make:
+def _split(exchange: Exchange, signal: str, outcome: "str | Missing") -> Make:
     if isinstance(outcome, Missing):
-        return _missing(exchange, signal, "split", exchange.assigned, outcome.reason)
+        return missing(exchange, signal, "split", exchange.assigned, outcome.reason)
     return lambda slice_: SplitCell(signal, slice_, exchange.stage, exchange.weight_bps, exchange.assigned, outcome)
 
 
@@ -263,22 +250,24 @@ def paired_vote(exchange: Exchange, stable: Side, candidate: Side, slices: tuple
     """Candidate − stable on one request. `errors` is paired only where mirrors are all there is of one arm."""
     ours, theirs = stable.readings, candidate.readings
     makes = [
-        _paired(exchange, "refusal", ours.refusal, theirs.refusal, _minus),
-        _paired(exchange, "schema", ours.schema, theirs.schema, _minus),
-        _paired(exchange, "length", ours.length, theirs.length, length.difference),
-        _paired(exchange, "length.tail", ours.length, theirs.length, length.tail),
+        *_events(exchange, "refusal", ours.refusal, theirs.refusal),
+        *_events(exchange, "schema", ours.schema, theirs.schema),
+        _difference(exchange, "length", ours.length, theirs.length, length.difference),
+        _difference(exchange, "length.tail", ours.length, theirs.length, length.tail),
     ]
     if exchange.weight_bps in (0, WEIGHT_SCALE):
-        makes.append(_pair(exchange, "errors", float(candidate.failed) - float(stable.failed)))
+        makes += _events(exchange, "errors", Measured(float(stable.failed)), Measured(float(candidate.failed)))
     if exchange.keyless:
-        makes.append(_missing(exchange, KEYLESS_SIGNAL, "paired", exchange.assigned, "keyless"))
-    others = [_paired(exchange, name, reading, theirs.also[name], _minus) for name, reading in ours.also.items()]
-    others += [
-        _paired(exchange, "completion", *_completions(ours, theirs), length.difference),
-        _paired(exchange, "cost", cost_reading(stable.cost), cost_reading(candidate.cost), length.difference),
+        makes.append(missing(exchange, KEYLESS_SIGNAL, "paired", exchange.assigned, "keyless"))
+    others = [
+        make for name, reading in ours.also.items() for make in _events(exchange, name, reading, theirs.also[name])
     ]
-    once = VotesCell(exchange.stage, "paired", exchange.assigned)
-    return _vote(paired_member(exchange), makes, slices, *_everywhere(others), once, *_windowed(exchange, makes))
+    others += [
+        _difference(exchange, "completion", *_completions(ours, theirs), length.difference),
+        _difference(exchange, "cost", cost_reading(stable.cost), cost_reading(candidate.cost), length.difference),
+    ]
+    once = votes(exchange, "paired")
+    return vote_of(paired_member(exchange), makes, slices, *everywhere(others), *once, *windowed(exchange, makes))
 
 
 def _completions(stable: Readings, candidate: Readings) -> tuple[Reading, Reading]:
@@ -287,30 +276,36 @@ def _completions(stable: Readings, candidate: Readings) -> tuple[Reading, Readin
     return (stable.tokens, candidate.tokens) if same else (NotApplicable(), NotApplicable())
 
 
-def _minus(stable: float, candidate: float) -> float:
-    return candidate - stable
+def _events(exchange: Exchange, signal: str, stable: Reading, candidate: Reading) -> list[Make]:
+    """An event on both sides: their difference, and what stable did, from which each arm's own rate follows."""
+    seen = _both(exchange, signal, stable, candidate)
+    if not isinstance(seen, tuple):
+        return [seen]
+    ours, theirs = seen
+    return [pair(exchange, signal, theirs - ours), *own_side(exchange, signal, ours)]
 
 
-def _pair(exchange: Exchange, signal: str, difference: float) -> _Make:
-    index = lattice_index(difference, exchange.salt, exchange.request_id, signal)
-    return lambda slice_: PairedCell(signal, slice_, exchange.stage, index)
+def _difference(
+    exchange: Exchange, signal: str, stable: Reading, candidate: Reading, of: Callable[[float, float], float]
+) -> Make:
+    """How far apart two quantities are."""
+    seen = _both(exchange, signal, stable, candidate)
+    return pair(exchange, signal, of(*seen)) if isinstance(seen, tuple) else seen
 
 
-def _paired(
-    exchange: Exchange, signal: str, stable: Reading, candidate: Reading, difference: Callable[[float, float], float]
-) -> _Make:
-    """A difference where both sides were read. Not applicable where the request asks for nothing on *either* side.
+def _both(exchange: Exchange, signal: str, stable: Reading, candidate: Reading) -> tuple[float, float] | Make:
+    """Both sides' values. Not applicable where the request asks for nothing on *either* side.
 
     For signals of calls one side may be free of them (it called no tool) and the other not: it stands as good.
     """
     if isinstance(stable, Measured) and isinstance(candidate, Measured):
-        return _pair(exchange, signal, difference(stable.value, candidate.value))
+        return stable.value, candidate.value
     for arm, reading in ((Arm.CANDIDATE, candidate), (Arm.STABLE, stable)):
         if isinstance(reading, Unmeasured):
-            return _missing(exchange, signal, "paired", arm, reading.reason)
+            return missing(exchange, signal, "paired", arm, reading.reason)
     if signal in _FREE_IS_GOOD and not (isinstance(stable, NotApplicable) and isinstance(candidate, NotApplicable)):
-        return _pair(exchange, signal, _or_good(candidate) - _or_good(stable))
-    return _missing(exchange, signal, "paired", Arm.CANDIDATE, "not_applicable")
+        return _or_good(stable), _or_good(candidate)
+    return missing(exchange, signal, "paired", Arm.CANDIDATE, "not_applicable")
 
 
 def _or_good(reading: Reading) -> float:
@@ -336,22 +331,21 @@ def triple_vote(
     in that order, where somebody has them already.
     """
     triple = (stable, again, candidate)
-    made = _difference(exchange, judged) if judged else _agreement(exchange, ask, triple, ignoring)
-    once = VotesCell(exchange.stage, "triple", exchange.assigned)
-    return _vote(triple_member(exchange), [made], slices, once, *_windowed(exchange, [made]))
+    made = _disagreement(exchange, judged) if judged else _agreement(exchange, ask, triple, ignoring)
+    return vote_of(triple_member(exchange), made, slices, *votes(exchange, "triple"), *windowed(exchange, made))
 
 
 def _agreement(
     exchange: Exchange, ask: Ask, triple: tuple[Heard, Heard, Heard], ignoring: frozenset[JsonPath]
-) -> _Make:
+) -> list[Make]:
     one, two, other = (heard_.said for heard_ in triple)
     if isinstance(other, Unreadable):
-        return _missing(exchange, "agreement", "paired", Arm.CANDIDATE, other.reason)
+        return [missing(exchange, "agreement", "paired", Arm.CANDIDATE, other.reason)]
     if isinstance(one, Unreadable):
-        return _missing(exchange, "agreement", "paired", Arm.STABLE, one.reason)
+        return [missing(exchange, "agreement", "paired", Arm.STABLE, one.reason)]
     if isinstance(two, Unreadable):
-        return _missing(exchange, "agreement", "paired", Arm.STABLE, two.reason)
-    return _difference(exchange, [each.value for each in agreements(ask, (one, two, other), ignoring)])
+        return [missing(exchange, "agreement", "paired", Arm.STABLE, two.reason)]
+    return _disagreement(exchange, [each.value for each in agreements(ask, (one, two, other), ignoring)])
 
 
 def agreements(ask: Ask, said: tuple[Answer, Answer, Answer], ignoring: frozenset[JsonPath]) -> list[Agreement]:
@@ -359,41 +353,7 @@ def agreements(ask: Ask, said: tuple[Answer, Answer, Answer], ignoring: frozense
     return [agreement.compare(ask, one, other, ignoring) for one, other in combinations(said, 2)]
 
 
-def _difference(exchange: Exchange, agreed: Sequence[float]) -> _Make:
+def _disagreement(exchange: Exchange, agreed: Sequence[float]) -> list[Make]:
+    """How much less stable agrees with the candidate than with itself, and how much it disagrees with itself."""
     floor, *crossed = agreed
-    return _pair(exchange, "agreement", floor - sum(crossed) / 2.0)
-
-
-# ── cells ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _missing(exchange: Exchange, signal: str, source: str, arm: Arm, reason: str) -> _Make:
-    return lambda slice_: MissingCell(signal, slice_, exchange.stage, source, arm, reason)
-
-
-def _windowed(exchange: Exchange, makes: list[_Make]) -> Iterator[Cell]:
-    """The same observations by window. Not of binned quantities, which nothing searches there."""
-    if exchange.window == UNKNOWN:
-        return
-    for make in makes:
-        match make(EVERY):
-            case PairedCell(signal, _, _, index):
-                where = f"{signal}.window"
-                coarse = lattice_index(index / LATTICE_STEPS, exchange.salt, exchange.request_id, where, WINDOW_STEPS)
-                yield WindowPairedCell(signal, exchange.window, coarse)
-            case SplitCell(signal, _, _, weight_bps, arm, event) if event in (Event.GOOD, Event.BAD, Event.LOST):
-                yield WindowSplitCell(signal, exchange.window, weight_bps, arm, event)
-            case _:
-                continue
-
-
-def _vote(member: str, makes: list[_Make], slices: tuple[str, ...], *once: Cell) -> Vote:
-    """Every observation in every slice, and the cells that are counted once."""
-    cells: Iterator[Cell] = (make(slice_) for make in makes for slice_ in slices or (EVERY,))
-    # Interned: the names repeat from vote to vote, and many votes may have to wait for the store.
-    return Vote(member, tuple(sys.intern(str(cell)) for cell in (*cells, *once)))
-
-
-def _everywhere(makes: Iterable[_Make]) -> Iterator[Cell]:
-    """Observations that are counted over all requests, and in no slice."""
-    return (make(EVERY) for make in makes)
+    return [pair(exchange, "agreement", floor - sum(crossed) / 2.0), *own_side(exchange, "agreement", 1.0 - floor)]

@@ -156,6 +156,14 @@ def test_a_new_refusal_is_plus_one_and_a_lost_one_minus_one() -> None:
     assert "p/refusal/*/0/0" in paired(exchange(), heard(REFUSES), heard(REFUSES))
 
 
+def test_a_pair_also_counts_what_stable_did_itself() -> None:
+    """From that and the difference follow both arms' rates; most pairs have nothing to count."""
+    assert not [cell for cell in paired(exchange(), heard(HELLO), heard(REFUSES)) if cell.startswith("o/")]
+    assert "o/refusal/*/0/20" in paired(exchange(), heard(REFUSES), heard(HELLO))
+    assert "o/refusal/*/0/20" in paired(exchange(), heard(REFUSES), heard(REFUSES))
+    assert "o/errors/*/0/20" in paired(exchange(), GONE, heard(HELLO))
+
+
 def test_an_equal_pair_at_weight_nought() -> None:
     """Errors are paired there, since mirrors are all there is of the candidate."""
     assert paired(exchange(), heard(HELLO), heard(HELLO)) == {
@@ -165,6 +173,7 @@ def test_an_equal_pair_at_weight_nought() -> None:
         "p/length.tail/*/0/0",
         "p/errors/*/0/0",
         "k/0/paired/stable",
+        "k/0/paired.own/stable",
     }
 
 
@@ -205,7 +214,8 @@ def test_agreement_is_stables_with_itself_minus_the_candidates() -> None:
     assert vote.member == f"t:{exchange().vote_key}"
     sign = [int(cell.rsplit("/", 1)[1]) for cell in vote.cells if cell.startswith("p/agreement/*/0/")]
     assert sign[0] >= 12
-    assert "k/0/triple/stable" in vote.cells
+    assert {"k/0/triple/stable", "k/0/triple.own/stable"} < set(vote.cells)
+    assert not [cell for cell in vote.cells if cell.startswith("o/")], "stable agrees with itself"
 
 
 def test_a_triple_is_noise_where_stable_disagrees_with_itself_as_much() -> None:
