@@ -23,7 +23,8 @@ FROM python:${PYTHON}-slim-bookworm
 LABEL org.opencontainers.image.title="driftgate" org.opencontainers.image.licenses="Apache-2.0"
 ENV PATH=/opt/driftgate/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     DRIFTGATE_STATE_DIR=/var/lib/driftgate XDG_RUNTIME_DIR=/run/driftgate
-RUN useradd --system --uid 10001 --user-group --home-dir /var/lib/driftgate --shell /usr/sbin/nologin driftgate \
+RUN groupadd --gid 10001 driftgate \
+ && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/driftgate --shell /usr/sbin/nologin driftgate \
  && install -d -o driftgate -g driftgate -m 0700 /var/lib/driftgate /run/driftgate \
  && install -d -m 0755 /etc/driftgate
 COPY --from=build /opt/driftgate /opt/driftgate
