@@ -1,7 +1,8 @@
 """The judge: evidence → verdict → decision, and the shell that carries decisions out.
 
 P  `plan`        stages and budgets
-P  `rollout`     the rollout document
+P  `rollout`     one rollout, and the lease that it allows
+P  `document`    a rollout as it is stored, and what versions make of one another's
 P  `phases`      the phase machine, as one table, and the moves through it
 P  `commands`    what an operator may do
 P  `freeze`      for a time, nothing gains exposure

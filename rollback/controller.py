@@ -10,6 +10,7 @@ Not here: what to decide (`decision`), and the order of carrying out (`carrying`
 
 import logging
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Final, Protocol
 
 import anyio
@@ -25,7 +26,7 @@ from rollback.refusals import refusal_changes
 from rollback.rollout import Phase, Rollout
 from rollback.store import Loaded, Transition
 from rollback.watching import Watched
-from routing.errors import MalformedState, StoreUnavailable
+from routing.errors import MalformedState, NewerState, StoreUnavailable
 from routing.exposure import Generation
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,10 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS: Final = 1.0
 LEADER_TICKS: Final = 5
 """A leader that misses five ticks has lost the lead: less than a grant's usual lease of ten seconds."""
+
+YIELD_EVERY_SECONDS: Final = 60.0
+"""How often the lead is offered to a gateway that can read what this one cannot. Nobody leads for five ticks then, if
+there is no such gateway: seldom enough."""
 
 ACTOR: Final = "driftgate"
 """Who acts where no operator does."""
@@ -96,6 +101,7 @@ class Controller:
         self._versions = versions
         self.watched = watched
         self._woken = anyio.Event()
+        self._yields_until = self._yields_next = -inf
         self.leads = False
         self.store_fault = ""
         self.ticks = 0
@@ -126,7 +132,7 @@ class Controller:
     async def tick(self) -> None:
         """Attend once to each endpoint; a lost Redis ends the tick."""
         try:
-            self.leads = await self._leadership.lead(self._holder, int(LEADER_TICKS * self._tick_seconds * 1000))
+            self.leads = await self._claim()
             for endpoint, watched in self.watched.items():
                 await self._contained(endpoint, watched)
             self._store_state("")
@@ -134,6 +140,21 @@ class Controller:
             self.leads = False
             self._store_state(str(error))
         self.ticks += 1
+
+    async def _claim(self) -> bool:
+        """Become or stay the leader, unless the lead is being offered to a newer gateway."""
+        if anyio.current_time() < self._yields_until:
+            return False
+        return await self._leadership.lead(self._holder, int(LEADER_TICKS * self._tick_seconds * 1000))
+
+    async def _yield_lead(self) -> None:
+        """A newer driftgate wrote a document that cannot be read here: whoever reads it should lead."""
+        now = anyio.current_time()
+        if self.leads and now >= self._yields_next:
+            self._yields_until = now + LEADER_TICKS * self._tick_seconds
+            self._yields_next = now + YIELD_EVERY_SECONDS
+            self.leads = False
+            await self._leadership.resign(self._holder)
 
     def _store_state(self, fault: str) -> None:
         if bool(fault) != bool(self.store_fault):
@@ -153,6 +174,8 @@ class Controller:
             return  # another transition, or a freeze, came first: the next tick reads it
         except (MalformedState, JournalFailed) as error:
             fault = str(error)
+            if isinstance(error, NewerState):
+                await self._yield_lead()
         except Exception as error:  # a fault in one endpoint's judging must not cost the others theirs
             fault = f"{type(error).__name__}: {error}"
             if watched.fault != fault:

@@ -1,19 +1,13 @@
-"""The rollout document: everything that one rollout is, as kept in Redis.
+"""A rollout: everything that one is, replaced whole by fenced transitions and never edited in place.
 
-It is replaced whole by fenced transitions and never edited in place. Instants are Redis server time in Unix seconds.
+Instants are Redis server time in Unix seconds. How it is stored, and in which version: `rollback.document`.
 """
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-import msgspec
-
 from rollback.plan import Plan
-from routing.errors import MalformedState
 from routing.exposure import Grant
-
-DOCUMENT_VERSION = 1
-"""Raised when an older controller could misread the document; an unknown version means weight 0."""
 
 
 class Phase(StrEnum):
@@ -89,7 +83,6 @@ class Rollout:
     references: dict[str, int] = field(default_factory=dict)
     peak_burn: dict[str, float] = field(default_factory=dict)
     signal_versions: dict[str, int] = field(default_factory=dict)
-    version: int = DOCUMENT_VERSION
 
     @property
     def is_running(self) -> bool:
@@ -128,23 +121,3 @@ class Rollout:
             exclude=() if kept else self.plan.exclude,
             kept=kept,
         )
-
-
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Rollout)
-
-
-def to_json(rollout: Rollout) -> bytes:
-    """The document as stored."""
-    return _encoder.encode(rollout)
-
-
-def from_json(data: bytes) -> Rollout:
-    """The stored document; raises `MalformedState` where this version cannot read it."""
-    try:
-        rollout = _decoder.decode(data)
-    except msgspec.MsgspecError as error:
-        raise MalformedState(f"the rollout document cannot be read: {error}") from error
-    if rollout.version != DOCUMENT_VERSION:
-        raise MalformedState(f"the rollout document has version {rollout.version}; this driftgate reads 1")
-    return rollout

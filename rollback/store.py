@@ -17,13 +17,15 @@ from redis.asyncio import Redis
 
 from rollback import audit
 from rollback.audit import AuditEntry
+from rollback.document import Ended, from_json, to_json
 from rollback.errors import Conflict, Frozen
 from rollback.freeze import UNREADABLE, Freeze
-from rollback.rollout import Rollout, from_json, to_json
+from rollback.rollout import Rollout
 from routing.errors import MalformedState
 from routing.exposure import Generation
 from routing.keys import EndpointKeys, exposure_channel, leader_key
 from routing.link import Argument, Link, Script, script
+from routing.stored import generation_from_json, generation_to_json, grant_to_json
 
 WRITE_SECONDS: Final = 2.0
 """How long a transition may take: a synced write on a busy disk, with room; well below any lease."""
@@ -115,7 +117,6 @@ _FROZEN: Final = -3
 
 _Arguments: TypeAlias = Sequence[Argument]
 
-_generations = msgspec.json.Decoder(Generation)
 _freezes = msgspec.json.Decoder(Freeze)
 
 
@@ -168,13 +169,11 @@ class RolloutStore:
     async def load(self, endpoint: str) -> Loaded:
         """The endpoint's present state; raises `MalformedState` where it cannot be read."""
         keys = self._keys(endpoint)
-        document, stable, (seconds, micros), freeze = await self._ask(
-            _LOAD, [keys.rollout, keys.stable, keys.freeze], ()
-        )
+        document, stable, time, freeze = await self._ask(_LOAD, [keys.rollout, keys.stable, keys.freeze], ())
         return Loaded(
             rollout=from_json(document) if document is not None else None,
-            generation=_generation(stable) if stable is not None else None,
-            now=int(seconds) + int(micros) / 1e6,
+            generation=generation_from_json(stable) if stable is not None else None,
+            now=_instant(time),
             freeze=_freeze(freeze) if freeze is not None else None,
         )
 
@@ -183,37 +182,63 @@ class RolloutStore:
 
         Returns how many replicas have it.
         """
-        keys = self._keys(change.after.endpoint)
-        names = [keys.rollout, keys.rollouts, keys.grant, keys.stable, keys.audit, keys.freeze]
-        grant = change.after.grant()
+        endpoint, grant = change.after.endpoint, change.after.grant()
         arguments: _Arguments = [
             change.before_revision,
             to_json(change.after),
             change.after.id,
-            msgspec.json.encode(grant) if grant is not None else b"",
+            grant_to_json(grant) if grant is not None else b"",
             change.lease_ms,
-            msgspec.json.encode(change.generation) if change.generation is not None else b"",
+            generation_to_json(change.generation) if change.generation is not None else b"",
             audit.to_json(change.entry),
             AUDIT_LENGTH,
             exposure_channel(self._prefix),
-            change.after.endpoint,
+            endpoint,
             int(change.widens),
         ]
+        return await self._write(endpoint, change.before_revision, arguments, shrinks=change.shrinks)
+
+    async def end(self, endpoint: str, ended: Ended) -> int:
+        """Roll back a rollout of a version that is not understood. Raises and returns what `commit` does."""
+        arguments: _Arguments = [
+            ended.before_revision,
+            ended.document,
+            ended.rollout,
+            b"",
+            0,
+            b"",
+            audit.to_json(ended.entry),
+            AUDIT_LENGTH,
+            exposure_channel(self._prefix),
+            endpoint,
+            0,
+        ]
+        return await self._write(endpoint, ended.before_revision, arguments, shrinks=True)
+
+    async def _write(self, endpoint: str, before_revision: int, arguments: _Arguments, *, shrinks: bool) -> int:
+        keys = self._keys(endpoint)
+        names = [keys.rollout, keys.rollouts, keys.grant, keys.stable, keys.audit, keys.freeze]
 
         async def write(redis: "Redis") -> tuple[int, int]:
             async with redis.client() as connection:  # WAIT counts the writes of its own connection
-                outcome = int(await (_SHRINK if change.shrinks else _WIDEN).on(connection, names, arguments))
+                outcome = int(await (_SHRINK if shrinks else _WIDEN).on(connection, names, arguments))
                 if outcome != _DONE or not self._replicas:
                     return outcome, 0
                 wait_ms = int(self._timeout * 500)
                 return outcome, int(await connection.wait(self._replicas, wait_ms))
 
-        outcome, replicas = await self._link.run(names[0], self._timeout, write, insist=change.shrinks)
+        outcome, replicas = await self._link.run(names[0], self._timeout, write, insist=shrinks)
         if outcome == _FROZEN:
-            freeze = (await self.load(change.after.endpoint)).freeze
-            raise Frozen(freeze.sentence(change.after.endpoint) if freeze else "frozen until now: try again")
-        _check_fence(outcome, change.after.endpoint, change.before_revision)
+            freeze = (await self.load(endpoint)).freeze
+            raise Frozen(freeze.sentence(endpoint) if freeze else "frozen until now: try again")
+        _check_fence(outcome, endpoint, before_revision)
         return replicas
+
+    async def document(self, endpoint: str) -> tuple[bytes | None, float]:
+        """The endpoint's rollout document as it stands there, of whatever version, and the server's time."""
+        keys = self._keys(endpoint)
+        asked = await self._ask(_LOAD, [keys.rollout, keys.stable, keys.freeze], ())
+        return asked[0], _instant(asked[2])
 
     @property
     def replicas(self) -> int:
@@ -230,7 +255,7 @@ class RolloutStore:
         arguments: _Arguments = [
             rollout.revision,
             rollout.id,
-            msgspec.json.encode(grant) if grant is not None else b"",
+            grant_to_json(grant) if grant is not None else b"",
             lease_ms,
             to_json(rollout) if rewrite else b"",
         ]
@@ -267,7 +292,7 @@ class RolloutStore:
         """Put a generation back that Redis has lost; changes nothing where Redis knows it, or a later one."""
         arguments: _Arguments = [
             generation.number,
-            msgspec.json.encode(generation),
+            generation_to_json(generation),
             exposure_channel(self._prefix),
             endpoint,
         ]
@@ -305,7 +330,7 @@ class RolloutStore:
         """All generations kept, oldest first; those that cannot be read are left out."""
         name = self._keys(endpoint).stable
         stored: Any = await self._link.run(name, self._timeout, lambda redis: redis.lrange(name, 0, -1))
-        known = [_generation(item) for item in stored]
+        known = [generation_from_json(item) for item in stored]
         return tuple(generation for generation in known if generation is not None)
 
     async def entries(self, endpoint: str, limit: int) -> tuple[AuditEntry, ...]:
@@ -336,15 +361,13 @@ def _check_fence(outcome: int, endpoint: str, expected: int) -> None:
         raise Conflict(f"{endpoint}: decided on revision {expected}, but Redis has {found}")
 
 
+def _instant(time: Sequence[bytes]) -> float:
+    """What TIME says, in Unix seconds."""
+    return int(time[0]) + int(time[1]) / 1e6
+
+
 def _integers(stored: Mapping[bytes, bytes]) -> dict[str, int]:
     return {name.decode(): int(value) for name, value in stored.items()}
-
-
-def _generation(stored: bytes) -> Generation | None:
-    try:
-        return _generations.decode(stored)
-    except msgspec.MsgspecError:
-        return None
 
 
 def _freeze(stored: bytes) -> Freeze:

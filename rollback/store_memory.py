@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from rollback.audit import AuditEntry
+from rollback.document import from_json, to_json
 from rollback.errors import Conflict, Frozen
 from rollback.freeze import Freeze
-from rollback.rollout import Rollout, from_json, to_json
+from rollback.rollout import Rollout
 from rollback.store import Loaded, Transition
 from routing.errors import StoreUnavailable
 from routing.exposure import Generation, Grant, Observation
@@ -63,6 +64,10 @@ class MemoryRolloutStore:
     def put(self, rollout: Rollout) -> None:
         """Set the document without a fence, as a failover to an older replica does."""
         self._endpoints[rollout.endpoint].document = to_json(rollout)
+
+    def put_document(self, endpoint: str, document: bytes) -> None:
+        """Set the document's bytes, as a gateway of another version does."""
+        self._endpoints[endpoint].document = document
 
     async def load(self, endpoint: str) -> Loaded:
         """See `RolloutStore.load`."""

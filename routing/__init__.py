@@ -3,6 +3,7 @@
 P  `arms`        the two arms, and what a model server is
 P  `bucketing`   one keyed hash per purpose: bucket, sample, vote, round, audit
 P  `exposure`    grants, generations, and the route a worker serves from
+P  `stored`      leases and generations as they are stored, for two versions at once
 P  `assignment`  which arm a key gets, and why
 P  `crowding`    the cap on actual exposure: keys so big that one would be the canary
 P  `request`     the routing fields of a body, and the splice of its model

@@ -3,6 +3,7 @@
 RoutingError
 ├── MalformedRequest   a request that names no model, or names it in a way that cannot be routed; the client's fault
 ├── MalformedState     a document in Redis that this version cannot read
+│   └── NewerState     one that a newer driftgate wrote: a gateway of that version can
 ├── StoreUnavailable   Redis did not answer in time, or refused
 └── UnsupportedStore   an address that names no Redis, or none that can be used
 """
@@ -24,6 +25,10 @@ class MalformedRequest(RoutingError):
 
 class MalformedState(RoutingError):
     """A stored document does not have the shape this version writes; treat as weight 0."""
+
+
+class NewerState(MalformedState):
+    """A newer driftgate wrote it in a version that this one does not know. The message says which, and what to do."""
 
 
 class StoreUnavailable(RoutingError):

@@ -9,7 +9,7 @@ Not here: what follows from an observation (`exposure.Route`), and writing state
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import anyio
 import msgspec
@@ -17,9 +17,10 @@ from redis.exceptions import RedisError
 
 from routing.connecting import READ_SECONDS
 from routing.errors import StoreUnavailable
-from routing.exposure import Generation, Grant, Observation
+from routing.exposure import Observation
 from routing.keys import EndpointKeys, exposure_channel
 from routing.link import Link, script
+from routing.stored import decoded, generation_from_json, grant_from_json
 
 BATCH_MARK_MS: Final = 3_600_000
 """How long a flushed batch is remembered: longer than any worker keeps one for another try."""
@@ -43,8 +44,6 @@ return {
 """)
 """A script rather than MULTI: a full Redis 7.0 refuses even reads within MULTI, and would hide a rollback."""
 
-_T = TypeVar("_T")
-
 
 class _Fence(msgspec.Struct):
     """The one field of the rollout document that a worker needs."""
@@ -52,8 +51,6 @@ class _Fence(msgspec.Struct):
     revision: int
 
 
-_grants = msgspec.json.Decoder(Grant)
-_generations = msgspec.json.Decoder(Generation)
 _fences = msgspec.json.Decoder(_Fence)
 
 
@@ -61,26 +58,17 @@ def read_observation(
     document: bytes | None, grant: bytes | None, lease_ms: int, stable: bytes | None, asked_at: float
 ) -> Observation:
     """What the four stored values say. Whatever cannot be read, or has no end, grants nothing."""
-    fence = _decoded(_fences, document)
-    lease = _decoded(_grants, grant) if lease_ms > 0 else None
+    fence = decoded(_fences, document) if document is not None else None
+    lease = grant_from_json(grant) if grant is not None and lease_ms > 0 else None
     revision = max(fence.revision if fence else 0, lease.revision if lease else 0)
     if document is not None and fence is None:
         lease = None
     return Observation(
-        generation=_decoded(_generations, stable),
+        generation=generation_from_json(stable) if stable is not None else None,
         grant=lease,
         expires_at=asked_at + lease_ms / 1000 if lease is not None else asked_at,
         revision=revision,
     )
-
-
-def _decoded(decoder: "msgspec.json.Decoder[_T]", data: bytes | None) -> _T | None:
-    if data is None:
-        return None
-    try:
-        return decoder.decode(data)
-    except (msgspec.MsgspecError, ValueError):
-        return None
 
 
 class ExposureStore:

@@ -14,7 +14,8 @@ from typing import Final
 from gateway.control.home import Home
 from gateway.control.views import View, latched_view, rollout_view
 from rollback import commands
-from rollback.carrying import Because, Carrier, Change, Latched
+from rollback.carrying import Because, Carrier, Latched
+from rollback.document import ended as ended_unread
 from rollback.errors import Conflict, NotPossible
 from rollback.rollout import Phase, Rollout
 from rollback.store import Loaded, RolloutStore
@@ -113,7 +114,7 @@ class RollingBack:
                     raise
                 return await self._answer(order, target, latched, f"unreachable: {error}")
             except MalformedState as error:
-                return await self._withdrawn(order, target, latched, str(error))
+                return await self._unread(order, target, latched, str(error))
         raise NotPossible(f"the rollback of {order.endpoint} was {OVERTAKEN}; this gateway's workers are on stable")
 
     def _remembered(self, endpoint: str) -> Target | None:
@@ -141,7 +142,7 @@ class RollingBack:
         because = Because(actor=order.actor, action="rollback", now=loaded.now)
         change = await self._carrier.commit(before, ended, because)
         self._watched[order.endpoint].rollout = ended
-        return await self._answer(order, Target(ended.id, ended.revision, ended), latched, self._kept(change))
+        return await self._answer(order, Target(ended.id, ended.revision, ended), latched, self._kept(change.replicas))
 
     def _ended(self, rollout: Rollout, order: Order, now: float) -> Rollout:
         ended = commands.roll_back(rollout, actor=order.actor, reason=order.reason, now=now)
@@ -165,12 +166,31 @@ class RollingBack:
         ended = self._ended(known, order, now) if known.is_running else known
         change = await self._carrier.commit(None, ended, Because(actor=order.actor, action="rollback", now=now))
         self._watched[order.endpoint].rollout = ended
-        return await self._answer(order, Target(ended.id, ended.revision, ended), latched, self._kept(change))
+        return await self._answer(order, Target(ended.id, ended.revision, ended), latched, self._kept(change.replicas))
 
-    def _kept(self, change: Change) -> str:
-        """How far Redis has a transition."""
-        missing = self._store.replicas - change.replicas
+    def _kept(self, replicas: int) -> str:
+        """How far Redis has a transition that so many replicas have."""
+        missing = self._store.replicas - replicas
         return COMMITTED if missing <= 0 else f"written, but {missing} of {self._store.replicas} replicas are missing"
+
+    async def _unread(self, order: Order, target: Target | None, latched: Latched | None, why: str) -> RolledBack:
+        """The document is of another version: its core is enough to end it. Without even that, its lease is deleted."""
+        for _ in range(TRIES):
+            document, now = await self._store.document(order.endpoint)
+            ended = ended_unread(document or b"", actor=order.actor, reason=order.reason, now=now)
+            if ended is None:
+                return await self._withdrawn(order, target, latched, why)
+            if latched is None or target is None or target.id != ended.rollout:
+                target = Target(ended.rollout, ended.before_revision, None)
+                latched = await self._latch(order, target)
+            try:
+                replicas = await self._store.end(order.endpoint, ended)
+            except Conflict:
+                continue
+            except StoreUnavailable as error:
+                return await self._answer(order, target, latched, f"unreachable: {error}")
+            return await self._answer(order, replace(target, revision=ended.revision), latched, self._kept(replicas))
+        raise NotPossible(f"the rollback of {order.endpoint} was {OVERTAKEN}; this gateway's workers are on stable")
 
     async def _withdrawn(self, order: Order, target: Target | None, latched: Latched | None, why: str) -> RolledBack:
         await self._store.withdraw(order.endpoint)

@@ -8,8 +8,9 @@ import pytest
 from rollback import commands, phases
 from rollback.audit import noted
 from rollback.carrying import Carrier, Change, Latched
-from rollback.controller import Controller
+from rollback.controller import TICK_SECONDS, Controller
 from rollback.decision import Decision, DecisionKind, Facts, decide
+from rollback.document import to_json
 from rollback.freeze import Freeze
 from rollback.journal import GenerationNoted, JournalState, RolledBackNoted, SeenNoted
 from rollback.rollout import Holding, Phase, Rollout
@@ -93,6 +94,7 @@ def gateway(
     store: MemoryRolloutStore | None = None,
     clock: Clock | None = None,
     versions: Mapping[str, int] | None = None,
+    tick_seconds: float = TICK_SECONDS,
 ) -> Gateway:
     """A gateway; several may share one store."""
     clock = clock or Clock()
@@ -101,7 +103,15 @@ def gateway(
     watched = {"chat": Watched()}
     carrier = Carrier(store, home, clock)
     controller = Controller(
-        store, store, home, carrier, watched, holder=str(id(home)), decide=decide, versions=versions
+        store,
+        store,
+        home,
+        carrier,
+        watched,
+        holder=str(id(home)),
+        tick_seconds=tick_seconds,
+        decide=decide,
+        versions=versions,
     )
     return Gateway(clock, store, home, controller, watched)
 
@@ -419,3 +429,29 @@ async def test_a_kept_model_is_watched_in_a_new_epoch_too(a_rollout: MakeRollout
     reopened = phases.reopened(promoted, {"refusal": 3}, actor="driftgate", now=1_010.0)
     assert (promoted.epoch, promoted.own_epoch) == (2, 1)
     assert (reopened.epoch, reopened.own_epoch, reopened.phase) == (3, 1, Phase.PROMOTED)
+
+
+async def test_the_lead_is_left_to_a_gateway_that_reads_what_this_one_cannot(a_rollout: MakeRollout) -> None:
+    """A newer document: nothing is renewed, the lead is free at once, and this gateway does not take it back."""
+    one = gateway(keeping)
+    await one.started(a_rollout())
+    await one.controller.tick()
+    led = [one.controller.leads]
+    one.store.put_document("chat", to_json(a_rollout()).replace(b'"version":1', b'"version":3'))
+    for _ in range(2):
+        await one.controller.tick()
+        led.append(one.controller.leads)
+    assert led == [True, False, False]
+    assert "upgrade this gateway" in one.watched["chat"].fault
+    assert await one.store.lead("a newer gateway", 5_000)
+
+
+async def test_where_nobody_reads_it_the_lead_is_taken_back(a_rollout: MakeRollout) -> None:
+    """After an offer that nobody took, the other endpoints are attended to again."""
+    one = gateway(keeping, tick_seconds=0.0)
+    one.store.put_document("chat", to_json(a_rollout()).replace(b'"version":1', b'"version":3'))
+    led = []
+    for _ in range(3):
+        await one.controller.tick()
+        led.append(one.controller.leads)
+    assert led == [False, True, True], "it is not offered again so soon"

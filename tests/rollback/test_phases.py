@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollback import commands, phases
+from rollback.document import from_json, to_json
 from rollback.errors import InvalidPlan, NotPossible
 from rollback.plan import Stage
-from rollback.rollout import Holding, Phase, Rollout, from_json, to_json
+from rollback.rollout import Holding, Phase, Rollout
 from tests.rollback.scenes import rollout
 
 Command = Callable[..., Rollout]

@@ -10,9 +10,10 @@ import pytest
 
 from rollback.budget import expand
 from rollback.decision import DecisionKind, decide
+from rollback.document import from_json, to_json
 from rollback.evidence import examine, judge
 from rollback.plan import Budget, BudgetClass
-from rollback.rollout import Holding, Rollout, from_json, to_json
+from rollback.rollout import Holding, Rollout
 from rollback.sequential import PAIRED_HARM, log_evidence
 from rollback.some_slice import SOME, log_some
 from rollback.tallies import lattice_tally

@@ -1,5 +1,6 @@
 """Rolling back by hand: at once, truly told, twice the same, and with Redis gone."""
 
+import json
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,9 +11,12 @@ import pytest
 
 from gateway.control.rolling import Durability
 from rollback.journal import read_journal
+from routing.keys import EndpointKeys
 from tests.gateway.control.gateways import Gateway, own_redis, running
 
 pytestmark = pytest.mark.anyio
+
+KEYS = EndpointKeys("dg", "chat")
 
 
 @pytest.fixture
@@ -137,6 +141,29 @@ async def test_a_full_redis_takes_the_rollback(gateway: Gateway) -> None:
         client.config_set("maxmemory", "1")
     _, durability = await rolled_back(gateway)
     assert durability["state"] == "durable"
+
+
+async def test_a_rollout_of_a_newer_version_is_rolled_back_without_being_understood(gateway: Gateway) -> None:
+    """A newer gateway started it and renews its lease: so the document itself must say that it has ended."""
+    rollout_id = await canary(gateway)
+    with gateway.redis.client() as client:
+        stored = json.loads(client.get(KEYS.rollout) or b"")
+        newer = {**stored, "version": 9, "revision": stored["revision"] + 1, "tide": [1.5, {"high": []}]}
+        client.set(KEYS.rollout, json.dumps(newer))
+    rollout, durability = await rolled_back(gateway)
+    assert (rollout["id"], rollout["phase"]) == (rollout_id, "rolled_back")
+    assert (durability["state"], durability["redis"]) == ("durable", "committed")
+    with gateway.redis.client() as client:
+        after = json.loads(client.get(KEYS.rollout) or b"")
+        assert client.get(KEYS.grant) is None
+    assert (after["phase"], after["weight_bps"], after["revision"]) == ("rolled_back", 0, newer["revision"] + 1)
+    assert (after["version"], after["tide"], after["plan"]) == (9, newer["tide"], newer["plan"])
+    entries = (await gateway.http.get("/admin/v1/endpoints/chat/audit")).json()["entries"]
+    assert (entries[0]["action"], entries[0]["reason"], entries[0]["revision"]) == (
+        "rollback",
+        "too chatty",
+        after["revision"],
+    )
 
 
 async def test_an_unreadable_document_is_rolled_back_by_its_lease(gateway: Gateway) -> None:
