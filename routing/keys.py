@@ -72,8 +72,12 @@ class EndpointKeys:
         return self._name(f"labels:{epoch}")
 
     def batch(self, batch_id: str) -> str:
-        """String with a time to live: marks a flushed batch, so that a repeated flush adds nothing."""
+        """String with a time to live: marks a data worker's batch, so that a repeated flush adds nothing."""
         return self._name(f"batch:{batch_id}")
+
+    def marks(self, writer: str) -> str:
+        """Sorted set with a time to live: the last batches of one shadow worker that were written, by number."""
+        return self._name(f"marks:{writer}")
 
 
 def leader_key(prefix: str) -> str:

@@ -25,6 +25,9 @@ from routing.stored import decoded, generation_from_json, grant_from_json
 BATCH_MARK_MS: Final = 3_600_000
 """How long a flushed batch is remembered: longer than any worker keeps one for another try."""
 
+COUNTS_SECONDS: Final = 30 * 86_400
+"""How long counts stay that no controller attends to: while a rollout runs it renews this."""
+
 RESUBSCRIBE_SECONDS: Final = 0.5
 """The pause before subscribing again after the connection was lost. Polling goes on meanwhile."""
 
@@ -33,7 +36,8 @@ SILENCE_SECONDS: Final = 30.0
 
 _ADD_COUNTS: Final = script("""#!lua
 if not redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[1]) then return 0 end
-for i = 2, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
+for i = 3, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
+redis.call('EXPIRE', KEYS[1], ARGV[2], 'NX')
 return 1
 """)
 
@@ -92,7 +96,7 @@ class ExposureStore:
         """Add `counts` to the rollout's; the same `batch_id` again adds nothing. Raises `StoreUnavailable`."""
         keys = EndpointKeys(self._prefix, endpoint)
         names = [keys.counts(rollout_id), keys.batch(batch_id)]
-        arguments = [BATCH_MARK_MS, *(part for pair in counts.items() for part in pair)]
+        arguments = [BATCH_MARK_MS, COUNTS_SECONDS, *(part for pair in counts.items() for part in pair)]
         await self._link.run(names[0], self._timeout, lambda redis: _ADD_COUNTS.on(redis, names, arguments))
 
     async def follow(

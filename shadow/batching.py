@@ -32,12 +32,18 @@ class Home:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is written together. `id` is unique among all workers."""
+    """What is written together. `writer` is unique among all workers, `number` among its batches."""
 
-    id: str
+    writer: str
+    number: int
     home: Home
     votes: tuple[Vote, ...]
     counts: Mapping[str, int]
+
+    @property
+    def id(self) -> str:
+        """Unique among all batches."""
+        return f"{self.writer}:{self.number}"
 
 
 @dataclass(slots=True)
@@ -102,7 +108,7 @@ class Pending:
 
     def _seal(self, home: Home, votes: list[Vote], counts: Counter[str]) -> None:
         self._next += 1
-        batch = Batch(f"{self._worker_id}:{self._next}", home, tuple(votes), dict(counts))
+        batch = Batch(self._worker_id, self._next, home, tuple(votes), dict(counts))
         self._cut[batch.id] = batch
 
 
@@ -112,23 +118,58 @@ def _chunks(votes: list[Vote]) -> list[list[Vote]]:
 
 
 class RecentVoters:
-    """Which votes were cast lately, to spare work that the store would discard. Bounded; forgetting costs only work."""
+    """Which votes were cast lately, to spare work that the store would discard. Forgetting costs only work.
+
+    At most `limit` are kept, in two halves: when the young half is full it becomes the old one, and the old one goes.
+    A vote that is asked for again is young again. Of each endpoint only the last two epochs are remembered, since
+    exchanges of an earlier one have all come.
+    """
+
+    __slots__ = ("_half", "_members", "_young")
 
     def __init__(self, limit: int = 200_000) -> None:
-        self._limit = limit
-        self._members: OrderedDict[tuple[Home, str], None] = OrderedDict()
+        self._half = max(1, limit // 2)
+        self._young = 0
+        self._members: dict[Home, _Members] = {}
 
     def claim(self, home: Home, member: str) -> bool:
         """True for the first to ask; the vote is then taken until it is released."""
-        key = (home, member)
-        if key in self._members:
-            self._members.move_to_end(key)
+        members = self._members.get(home) or self._opened(home)
+        if member in members.young:
             return False
-        self._members[key] = None
-        if len(self._members) > self._limit:
-            self._members.popitem(last=False)
-        return True
+        was_old = member in members.old
+        members.young.add(member)
+        self._young += 1
+        if self._young >= self._half:
+            self._grow_old()
+        return not was_old
 
     def release(self, home: Home, member: str) -> None:
         """The vote was not cast after all."""
-        self._members.pop((home, member), None)
+        members = self._members.get(home)
+        if members is None:
+            return
+        if member in members.young:
+            members.young.remove(member)
+            self._young -= 1
+        members.old.discard(member)
+
+    def __len__(self) -> int:
+        return sum(len(members.young) + len(members.old) for members in self._members.values())
+
+    def _opened(self, home: Home) -> "_Members":
+        earlier = [known for known in self._members if known.endpoint == home.endpoint]
+        for forgotten in earlier[:-1]:
+            self._young -= len(self._members.pop(forgotten).young)
+        return self._members.setdefault(home, _Members())
+
+    def _grow_old(self) -> None:
+        for members in self._members.values():
+            members.young, members.old = set(), members.young
+        self._young = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Members:
+    young: set[str] = field(default_factory=set)
+    old: set[str] = field(default_factory=set)

@@ -1,9 +1,9 @@
 """Writes batches of votes and counts to Redis, each vote once and each batch once.
 
-One script adds a whole batch or nothing. It skips a batch whose mark it finds, so that a write whose answer was lost
-can be repeated; it skips the votes of members that voted before in the epoch; and it excludes new members once the set
-of voters is full, which is counted. Excluding is right where forgetting is not: a key that voted twice would make its
-own requests look like independent ones.
+One script adds a whole batch or nothing. It skips a batch that it finds among its writer's last ones, so that a write
+whose answer was lost can be repeated; it skips the votes of members that voted before in the epoch; and it excludes new
+members once the set of voters is full, which is counted. Excluding is right where forgetting is not: a key that voted
+twice would make its own requests look like independent ones.
 
 What a batch adds is summed up before it is sent, as if all its members were new, which they nearly always are: the
 script asks for all of them at once, takes off what the others would have added, and adds each counter once. The cells
@@ -27,14 +27,21 @@ WRITE_SECONDS: Final = 1.0
 """A batch takes milliseconds; a server that needs longer is in trouble, and the batch is tried again."""
 MAX_VOTERS: Final = 2_000_000
 """Members of one epoch's set: about 200 MB in Redis."""
-MARK_MS: Final = 86_400_000
-"""How long a written batch is remembered: a day, which is longer than a worker keeps one for another try."""
+MOST_MARKS: Final = 1_024
+"""Batches of one writer that are remembered as written. One that is tried again is among the last few: while it waits,
+at most `MAX_CUT` others are cut, and no more is written in an outage."""
+MARK_SECONDS: Final = 86_400
+"""A writer that wrote nothing for a day has ended: each start of a worker is a new one."""
 KEEP_SECONDS: Final = 30 * 86_400
-"""Evidence that nobody has added to for a month goes."""
+"""How long counters stay that no controller attends to: while a rollout runs it renews this, and at its end it sets how
+long each of them is still wanted (`rollback.store`)."""
 LOST_VOTES_FULL: Final = "lost.votes_full"
 
 _ADD_BATCH: Final = script("""#!lua
-if not redis.call('SET', KEYS[4], '1', 'NX', 'PX', ARGV[1]) then return 0 end
+if redis.call('ZADD', KEYS[4], 'NX', ARGV[6], ARGV[6]) == 0 then return 0 end
+local old = redis.call('ZRANGE', KEYS[4], 0, -1 - ARGV[7])
+if #old > 0 then redis.call('ZREM', KEYS[4], unpack(old)) end
+redis.call('EXPIRE', KEYS[4], ARGV[1])
 local members, ends, cells, sums, counts = unpack(cmsgpack.unpack(ARGV[4]))
 local room, excluded, new = tonumber(ARGV[2]) - redis.call('SCARD', KEYS[2]), 0, {}
 local voted = #members > 0 and redis.call('SMISMEMBER', KEYS[2], unpack(members)) or {}
@@ -54,8 +61,7 @@ for at, cell in ipairs(cells) do
 end
 for name, count in pairs(counts) do redis.call('HINCRBY', KEYS[3], name, count) end
 if excluded > 0 then redis.call('HINCRBY', KEYS[3], 'lost.votes_full', excluded) end
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-redis.call('EXPIRE', KEYS[2], ARGV[3])
+for at = 1, 3 do redis.call('EXPIRE', KEYS[at], ARGV[3], 'NX') end
 return 1
 """)
 
@@ -79,8 +85,9 @@ class RedisCellStore:
         """Add the batch, once; False where it was there already. Raises `FlushFailed`."""
         keys = EndpointKeys(self._prefix, batch.home.endpoint)
         epoch = batch.home.epoch
-        names = [keys.cells(epoch), keys.votes(epoch), keys.counts(batch.home.rollout), keys.batch(batch.id)]
-        values: list[int | bytes] = [MARK_MS, self._max_voters, KEEP_SECONDS, *_payload(batch)]
+        names = [keys.cells(epoch), keys.votes(epoch), keys.counts(batch.home.rollout), keys.marks(batch.writer)]
+        payload = _payload(batch)
+        values: list[int | bytes] = [MARK_SECONDS, self._max_voters, KEEP_SECONDS, *payload, batch.number, MOST_MARKS]
         try:
             return bool(
                 await self._link.run(names[0], WRITE_SECONDS, lambda redis: _ADD_BATCH.on(redis, names, values))

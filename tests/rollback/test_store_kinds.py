@@ -96,7 +96,7 @@ async def everything(given: Stores, rollout: Rollout) -> None:
     assert seen.grant is not None
     assert seen.grant.weight_bps == rollout.weight_bps
     await given.exposure.add_counts(endpoint, rollout.id, "b1", {"stable": 2})
-    batch = Batch("w:1", Home(endpoint, rollout.id, rollout.epoch), (), {"shadowed": 3})
+    batch = Batch("w", 1, Home(endpoint, rollout.id, rollout.epoch), (), {"shadowed": 3})
     assert await given.cells.flush(batch)
     assert not await given.cells.flush(batch)
     assert await given.rollouts.counts(rollout) == {"stable": 2, "shadowed": 3}

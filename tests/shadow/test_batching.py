@@ -136,8 +136,21 @@ def test_a_vote_is_claimed_by_the_first_and_can_be_released() -> None:
 
 def test_memory_of_voters_is_bounded_and_keeps_the_latest() -> None:
     """Forgetting costs a mirror, never a second vote: the store knows."""
-    recent = RecentVoters(limit=2)
-    for member in ("a", "b", "a", "c"):
+    recent = RecentVoters(limit=4)
+    for member in ("a", "b", "a", "c", "d", "e"):
         recent.claim(CHAT, member)
-    assert not recent.claim(CHAT, "a")
+        assert len(recent) <= 4
+    assert not recent.claim(CHAT, "e")
     assert recent.claim(CHAT, "b")
+
+
+def test_voters_of_earlier_epochs_are_forgotten() -> None:
+    """An endpoint may have a rollout every few seconds; another endpoint's voters stay."""
+    recent = RecentVoters()
+    other = Home("support", "support-1", 1)
+    assert recent.claim(other, "p:1")
+    for epoch in range(50):
+        assert recent.claim(Home("chat", f"chat-{epoch}", epoch), "p:1")
+    assert len(recent) == 3
+    assert not recent.claim(Home("chat", "chat-48", 48), "p:1")
+    assert not recent.claim(other, "p:1")

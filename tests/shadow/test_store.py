@@ -17,7 +17,7 @@ from routing.keys import EndpointKeys
 from shadow.batching import Batch, Home
 from shadow.cells import Vote
 from shadow.errors import FlushFailed
-from shadow.store import CellStore, MemoryCellStore, RedisCellStore
+from shadow.store import MOST_MARKS, CellStore, MemoryCellStore, RedisCellStore
 from tests.redis_server import RedisServer, binary_of
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +46,7 @@ def vote(member: str, *cells: str) -> Vote:
 
 def batch(number: int, *votes: Vote, home: Home = HOME, **counts: int) -> Batch:
     """A batch with an id of its own."""
-    return Batch(f"w:{number}", home, votes, counts)
+    return Batch("w", number, home, votes, counts)
 
 
 @pytest.fixture(scope="module")
@@ -191,8 +191,27 @@ async def test_evidence_that_nobody_adds_to_ends(servers: Callable[[str], RedisS
     server = servers("valkey")
     redis, link = Redis.from_url(server.url, socket_timeout=2.0), connect(server.url, timeout_seconds=2.0)
     await redis.flushall()
-    await RedisCellStore(link, "dg").flush(batch(1, vote("p:a"), shed=1))
-    for name in (KEYS.cells(3), KEYS.votes(3), KEYS.batch("w:1")):
+    store = RedisCellStore(link, "dg")
+    await store.flush(batch(1, vote("p:a"), shed=1))
+    for name in (KEYS.cells(3), KEYS.votes(3), KEYS.counts("chat-1"), KEYS.marks("w")):
         assert 0 < await redis.ttl(name) <= 30 * 86_400
+    await redis.expire(KEYS.votes(3), 60)
+    await store.flush(batch(2, vote("p:b"), shed=1))
+    assert await redis.ttl(KEYS.votes(3)) <= 60, "a late batch must not keep what the controller lets go"
+    await link.aclose()
+    await redis.aclose()
+
+
+async def test_only_the_last_batches_of_a_writer_are_remembered(servers: Callable[[str], RedisServer]) -> None:
+    """A busy day is hundreds of thousands of batches; one that is tried again is among the last few."""
+    server = servers("valkey")
+    redis, link = Redis.from_url(server.url, socket_timeout=2.0), connect(server.url, timeout_seconds=2.0)
+    await redis.flushall()
+    store = RedisCellStore(link, "dg")
+    for number in range(1, MOST_MARKS + 11):
+        assert await store.flush(batch(number, shed=1))
+    assert await redis.zcard(KEYS.marks("w")) == MOST_MARKS
+    assert not await store.flush(batch(MOST_MARKS - 50, shed=1))
+    assert await redis.hget(KEYS.counts("chat-1"), "shed") == b"%d" % (MOST_MARKS + 10)
     await link.aclose()
     await redis.aclose()
