@@ -37,6 +37,8 @@ P  `recall`      what to do when Redis knows less than the journal
 P  `carrying`    carrying a transition out, in the one order that can be interrupted anywhere
 P  `watching`    what the controller last saw of an endpoint
 P  `errors`      the error tree of this package
+P  `scripts`     the scripts of `store`
+S  `audit_store`  reading the audit stream
 S  `store`       the rollout's state in Redis: fenced transitions, leases, audit
 P  `store_memory`  its in-memory twin, for tests
 S  `journal`     the local file that a rollback survives in when Redis does not

@@ -132,6 +132,8 @@ class Carrier:
                 shrinks=before is not None and _exposes(after) <= _exposes(before),
                 widens=_widens(before, after),
                 generation=generation,
+                over=_over(before, after),
+                superseded=_superseded(before, after),
             )
         )
         change = Change(
@@ -160,6 +162,18 @@ def _widens(before: Rollout | None, after: Rollout) -> bool:
     if after.phase is Phase.PROMOTED:
         return True
     return _exposes(after) > (_exposes(before) if before is not None else (-1, 0))
+
+
+def _over(before: Rollout | None, after: Rollout) -> list[int]:
+    """The epochs in which nobody votes any more after this."""
+    left = {before.epoch} - {after.epoch} if before is not None else set()
+    votes_on = after.is_running or (after.phase is Phase.PROMOTED and after.kept_until is not None)
+    return sorted(left if votes_on else left | {after.epoch})
+
+
+def _superseded(before: Rollout | None, after: Rollout) -> list[int]:
+    """The epochs of an earlier rollout: until the next one, the latest is shown, and plans are made from it."""
+    return sorted({before.epoch, before.own_epoch}) if before is not None and before.id != after.id else []
 
 
 def next_generation(

@@ -9,7 +9,8 @@ The in-memory twin is `store_memory`; both pass the same tests.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -17,103 +18,46 @@ from redis.asyncio import Redis
 
 from rollback import audit
 from rollback.audit import AuditEntry
+from rollback.audit_store import AuditStore
 from rollback.document import Ended, from_json, to_json
 from rollback.errors import Conflict, Frozen
 from rollback.freeze import UNREADABLE, Freeze
-from rollback.rollout import Rollout
-from routing.errors import MalformedState
+from rollback.rollout import Phase, Rollout
+from rollback.scripts import (
+    DONE,
+    FORGET,
+    FREEZE,
+    FROZEN,
+    LEAD,
+    LOAD,
+    RENEW,
+    RESIGN,
+    RESTORE,
+    SHRINK,
+    UNFREEZE,
+    WIDEN,
+)
+from routing.errors import MalformedState, StoreUnavailable
 from routing.exposure import Generation
 from routing.keys import EndpointKeys, exposure_channel, leader_key
-from routing.link import Argument, Link, Script, script
+from routing.link import Argument, Link, Script
 from routing.stored import generation_from_json, generation_to_json, grant_to_json
+from shadow.store import KEEP_SECONDS
 
 WRITE_SECONDS: Final = 2.0
 """How long a transition may take: a synced write on a busy disk, with room; well below any lease."""
 
-AUDIT_LENGTH: Final = 10_000
-"""About how many audit entries an endpoint keeps."""
+AUDIT_LENGTH: Final = 3_000
+"""About how many audit entries an endpoint keeps: 500 rollouts of six stages, some 30 MB."""
 
-_READ_REVISION: Final = """
-local document = redis.call('GET', KEYS[1])
-local revision = 0
-if document then
-  local ok, decoded = pcall(cjson.decode, document)
-  revision = ok and type(decoded) == 'table' and tonumber(decoded['revision']) or -1
-end
-if revision ~= tonumber(ARGV[1]) then return revision end
-"""
+MOST_ROLLOUTS: Final = 200
+"""Documents of an endpoint's rollouts that are kept, the latest ones: 8 KB each."""
 
-_COMMIT: Final = (
-    _READ_REVISION
-    + """
-if ARGV[11] == '1' and redis.call('EXISTS', KEYS[6]) == 1 then return -3 end
-redis.call('SET', KEYS[1], ARGV[2])
-redis.call('HSET', KEYS[2], ARGV[3], ARGV[2])
-if ARGV[4] == '' then redis.call('DEL', KEYS[3]) else redis.call('SET', KEYS[3], ARGV[4], 'PX', ARGV[5]) end
-if ARGV[6] ~= '' then redis.call('RPUSH', KEYS[4], ARGV[6]) end
-redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[8], '*', 'entry', ARGV[7])
-redis.call('PUBLISH', ARGV[9], ARGV[10])
-return -2
-"""
-)
-_SHRINK: Final = script("#!lua flags=allow-oom" + _COMMIT)
-_WIDEN: Final = script("#!lua" + _COMMIT)
+VOTERS_SECONDS: Final = 3_600
+"""How long it is known who has voted in an epoch that is over: no worker has votes of it for so long."""
 
-_RENEW: Final = script(
-    "#!lua"
-    + _READ_REVISION
-    + """
-if ARGV[5] ~= '' then
-  redis.call('SET', KEYS[1], ARGV[5])
-  redis.call('HSET', KEYS[2], ARGV[2], ARGV[5])
-end
-if ARGV[3] ~= '' then redis.call('SET', KEYS[3], ARGV[3], 'PX', ARGV[4]) end
-return -2
-"""
-)
-
-_LEAD: Final = script("""#!lua flags=allow-oom
-local leader = redis.call('GET', KEYS[1])
-if leader and leader ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-""")
-
-_RESIGN: Final = script("""#!lua flags=allow-oom
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
-return 1
-""")
-
-_RESTORE: Final = script("""#!lua
-local last = redis.call('LINDEX', KEYS[1], -1)
-if last then
-  local ok, decoded = pcall(cjson.decode, last)
-  if ok and tonumber(decoded['number']) >= tonumber(ARGV[1]) then return 0 end
-end
-redis.call('RPUSH', KEYS[1], ARGV[2])
-redis.call('PUBLISH', ARGV[3], ARGV[4])
-return 1
-""")
-
-_LOAD: Final = script("""#!lua flags=no-writes
-return { redis.call('GET', KEYS[1]), redis.call('LINDEX', KEYS[2], -1), redis.call('TIME'), redis.call('GET', KEYS[3]) }
-""")
-
-_FREEZE: Final = script("""#!lua flags=allow-oom
-redis.call('SET', KEYS[1], ARGV[1])
-if ARGV[2] ~= '' then redis.call('PEXPIREAT', KEYS[1], ARGV[2]) end
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], '*', 'entry', ARGV[3])
-return 1
-""")
-
-_UNFREEZE: Final = script("""#!lua flags=allow-oom
-if redis.call('DEL', KEYS[1]) == 0 then return 0 end
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', 'entry', ARGV[1])
-return 1
-""")
-
-_DONE: Final = -2
-_FROZEN: Final = -3
+SUPERSEDED_SECONDS: Final = 86_400
+"""How long counters of an endpoint's earlier rollouts stay; what was decided on them is in the audit."""
 
 _Arguments: TypeAlias = Sequence[Argument]
 
@@ -138,7 +82,8 @@ class Transition:
     """What to commit: `after` in the place of the document whose revision is `before_revision` (0: none).
 
     `shrinks` says that it only takes exposure away, `widens` that the candidate gains by it, which a freeze forbids.
-    `generation` is a new stable model, at a promotion.
+    `generation` is a new stable model, at a promotion. `over` are epochs in which nobody votes any more, `superseded`
+    those of an earlier rollout of the endpoint.
     """
 
     before_revision: int
@@ -148,6 +93,8 @@ class Transition:
     shrinks: bool = False
     widens: bool = False
     generation: Generation | None = None
+    over: Sequence[int] = ()
+    superseded: Sequence[int] = ()
 
 
 class RolloutStore:
@@ -162,6 +109,7 @@ class RolloutStore:
         self._prefix = prefix
         self._replicas = replicas
         self._timeout = timeout_seconds
+        self._audit = AuditStore(link, prefix, timeout_seconds)
 
     def _keys(self, endpoint: str) -> EndpointKeys:
         return EndpointKeys(self._prefix, endpoint)
@@ -169,7 +117,7 @@ class RolloutStore:
     async def load(self, endpoint: str) -> Loaded:
         """The endpoint's present state; raises `MalformedState` where it cannot be read."""
         keys = self._keys(endpoint)
-        document, stable, time, freeze = await self._ask(_LOAD, [keys.rollout, keys.stable, keys.freeze], ())
+        document, stable, time, freeze = await self._ask(LOAD, [keys.rollout, keys.stable, keys.freeze], ())
         return Loaded(
             rollout=from_json(document) if document is not None else None,
             generation=generation_from_json(stable) if stable is not None else None,
@@ -183,6 +131,10 @@ class RolloutStore:
         Returns how many replicas have it.
         """
         endpoint, grant = change.after.endpoint, change.after.grant()
+        keys = self._keys(endpoint)
+        ending = {keys.votes(epoch): VOTERS_SECONDS for epoch in change.over}
+        ending |= {keys.cells(epoch): SUPERSEDED_SECONDS for epoch in change.superseded}
+        happened, numbers = audit.to_fields(change.entry)
         arguments: _Arguments = [
             change.before_revision,
             to_json(change.after),
@@ -190,13 +142,28 @@ class RolloutStore:
             grant_to_json(grant) if grant is not None else b"",
             change.lease_ms,
             generation_to_json(change.generation) if change.generation is not None else b"",
-            audit.to_json(change.entry),
+            happened,
             AUDIT_LENGTH,
             exposure_channel(self._prefix),
             endpoint,
             int(change.widens),
+            numbers,
+            *ending.values(),
         ]
-        return await self._write(endpoint, change.before_revision, arguments, shrinks=change.shrinks)
+        replicas = await self._write(endpoint, change.before_revision, arguments, ending, shrinks=change.shrinks)
+        if change.entry.phase_from is Phase.IDLE:
+            await self._forget_oldest(keys)
+        return replicas
+
+    async def _forget_oldest(self, keys: EndpointKeys) -> None:
+        """Keep no more documents than may be. It is a new rollout's, so it comes seldom, and may as well fail."""
+        with suppress(StoreUnavailable):
+            known: Any = await self._link.run(keys.rollouts, self._timeout, lambda redis: redis.hkeys(keys.rollouts))
+            if len(known) <= MOST_ROLLOUTS:
+                return
+            stored: Any = await self._link.run(keys.rollouts, self._timeout, lambda redis: redis.hgetall(keys.rollouts))
+            oldest = sorted(stored, key=lambda name: _started_at(stored[name]))[:-MOST_ROLLOUTS]
+            await self._ask(FORGET, [keys.rollouts], oldest)
 
     async def end(self, endpoint: str, ended: Ended) -> int:
         """Roll back a rollout of a version that is not understood. Raises and returns what `commit` does."""
@@ -207,28 +174,38 @@ class RolloutStore:
             b"",
             0,
             b"",
-            audit.to_json(ended.entry),
+            audit.to_fields(ended.entry)[0],
             AUDIT_LENGTH,
             exposure_channel(self._prefix),
             endpoint,
             0,
+            b"",
         ]
         return await self._write(endpoint, ended.before_revision, arguments, shrinks=True)
 
-    async def _write(self, endpoint: str, before_revision: int, arguments: _Arguments, *, shrinks: bool) -> int:
+    async def _write(
+        self,
+        endpoint: str,
+        before_revision: int,
+        arguments: _Arguments,
+        ending: Iterable[str] = (),
+        *,
+        shrinks: bool,
+    ) -> int:
+        """Run the script; `ending` are keys that get an end, whose seconds are the last arguments."""
         keys = self._keys(endpoint)
-        names = [keys.rollout, keys.rollouts, keys.grant, keys.stable, keys.audit, keys.freeze]
+        names = [keys.rollout, keys.rollouts, keys.grant, keys.stable, keys.audit, keys.freeze, *ending]
 
         async def write(redis: "Redis") -> tuple[int, int]:
             async with redis.client() as connection:  # WAIT counts the writes of its own connection
-                outcome = int(await (_SHRINK if shrinks else _WIDEN).on(connection, names, arguments))
-                if outcome != _DONE or not self._replicas:
+                outcome = int(await (SHRINK if shrinks else WIDEN).on(connection, names, arguments))
+                if outcome != DONE or not self._replicas:
                     return outcome, 0
                 wait_ms = int(self._timeout * 500)
                 return outcome, int(await connection.wait(self._replicas, wait_ms))
 
         outcome, replicas = await self._link.run(names[0], self._timeout, write, insist=shrinks)
-        if outcome == _FROZEN:
+        if outcome == FROZEN:
             freeze = (await self.load(endpoint)).freeze
             raise Frozen(freeze.sentence(endpoint) if freeze else "frozen until now: try again")
         _check_fence(outcome, endpoint, before_revision)
@@ -237,7 +214,7 @@ class RolloutStore:
     async def document(self, endpoint: str) -> tuple[bytes | None, float]:
         """The endpoint's rollout document as it stands there, of whatever version, and the server's time."""
         keys = self._keys(endpoint)
-        asked = await self._ask(_LOAD, [keys.rollout, keys.stable, keys.freeze], ())
+        asked = await self._ask(LOAD, [keys.rollout, keys.stable, keys.freeze], ())
         return asked[0], _instant(asked[2])
 
     @property
@@ -246,7 +223,7 @@ class RolloutStore:
         return self._replicas
 
     async def renew(self, rollout: Rollout, lease_ms: int, *, rewrite: bool = False) -> None:
-        """Renew the rollout's lease if its revision still stands (`Conflict` otherwise).
+        """Renew the rollout's lease if its revision still stands (`Conflict` otherwise), and the end of its counters.
 
         `rewrite` also replaces the document, for what changes without a transition: holding, reason, peaks.
         """
@@ -258,25 +235,28 @@ class RolloutStore:
             grant_to_json(grant) if grant is not None else b"",
             lease_ms,
             to_json(rollout) if rewrite else b"",
+            KEEP_SECONDS,
         ]
-        names = [keys.rollout, keys.rollouts, keys.grant]
-        outcome = await self._ask(_RENEW, names, arguments)
+        names = [keys.rollout, keys.rollouts, keys.grant, keys.cells(rollout.epoch), keys.votes(rollout.epoch)]
+        names += [keys.counts(rollout.id)]
+        names += [keys.cells(rollout.judged_epoch)] if rollout.judged_epoch else []
+        outcome = await self._ask(RENEW, names, arguments)
         _check_fence(int(outcome), rollout.endpoint, rollout.revision)
 
     async def freeze(self, endpoint: str, freeze: Freeze, entry: AuditEntry) -> None:
         """Let nothing widen there until the freeze ends; in the place of an earlier freeze."""
         keys = self._keys(endpoint)
         until_ms: int | str = "" if freeze.until_at is None else int(freeze.until_at * 1000)
-        arguments: _Arguments = [msgspec.json.encode(freeze), until_ms, audit.to_json(entry), AUDIT_LENGTH]
+        arguments: _Arguments = [msgspec.json.encode(freeze), until_ms, audit.to_fields(entry)[0], AUDIT_LENGTH]
         names = [keys.freeze, keys.audit]
-        await self._ask(_FREEZE, names, arguments)
+        await self._ask(FREEZE, names, arguments)
 
     async def unfreeze(self, endpoint: str, entry: AuditEntry) -> bool:
         """End a freeze; False where there was none."""
         keys = self._keys(endpoint)
-        arguments: _Arguments = [audit.to_json(entry), AUDIT_LENGTH]
+        arguments: _Arguments = [audit.to_fields(entry)[0], AUDIT_LENGTH]
         names = [keys.freeze, keys.audit]
-        return bool(await self._ask(_UNFREEZE, names, arguments))
+        return bool(await self._ask(UNFREEZE, names, arguments))
 
     async def withdraw(self, endpoint: str) -> None:
         """Delete the lease, whatever the document says: for a rollback of a document that cannot be read."""
@@ -297,17 +277,17 @@ class RolloutStore:
             endpoint,
         ]
         names = [self._keys(endpoint).stable]
-        await self._ask(_RESTORE, names, arguments)
+        await self._ask(RESTORE, names, arguments)
 
     async def lead(self, holder: str, lease_ms: int) -> bool:
         """Become or stay the leader for `lease_ms`. False: another leads."""
         names = [leader_key(self._prefix)]
-        return bool(await self._ask(_LEAD, names, [holder, lease_ms]))
+        return bool(await self._ask(LEAD, names, [holder, lease_ms]))
 
     async def resign(self, holder: str) -> None:
         """Let another lead at once."""
         names = [leader_key(self._prefix)]
-        await self._ask(_RESIGN, names, [holder])
+        await self._ask(RESIGN, names, [holder])
 
     async def evidence(self, rollout: Rollout) -> tuple[dict[str, int], dict[str, int]]:
         """The rollout's evidence cells, and its request counts."""
@@ -333,12 +313,17 @@ class RolloutStore:
         known = [generation_from_json(item) for item in stored]
         return tuple(generation for generation in known if generation is not None)
 
-    async def entries(self, endpoint: str, limit: int) -> tuple[AuditEntry, ...]:
-        """The last `limit` audit entries, newest first; those that cannot be read are left out."""
-        name = self._keys(endpoint).audit
-        stored: Any = await self._link.run(name, self._timeout, lambda redis: redis.xrevrange(name, count=limit))
-        read = [_entry(bytes(stream_id).decode(), fields) for stream_id, fields in stored]
-        return tuple(entry for entry in read if entry is not None)
+    async def entries(self, endpoint: str, limit: int, *, whole: bool = True) -> tuple[AuditEntry, ...]:
+        """The last `limit` audit entries, newest first; without the numbers where not `whole`."""
+        return await self._audit.latest(endpoint, limit, whole=whole)
+
+    async def entries_of(self, endpoint: str, rollout: str) -> tuple[AuditEntry, ...]:
+        """A rollout's audit entries, newest first."""
+        return await self._audit.of_rollout(endpoint, rollout)
+
+    async def entry(self, endpoint: str, entry_id: str) -> AuditEntry | None:
+        """One audit entry; None where it is not kept, or never was."""
+        return await self._audit.one(endpoint, entry_id)
 
     async def find(self, endpoints: Iterable[str], rollout_id: str) -> Rollout | None:
         """The rollout of that id on any of `endpoints`, ended ones too."""
@@ -356,7 +341,7 @@ class RolloutStore:
 
 
 def _check_fence(outcome: int, endpoint: str, expected: int) -> None:
-    if outcome != _DONE:
+    if outcome != DONE:
         found = "a document that cannot be read" if outcome == -1 else f"revision {outcome}"
         raise Conflict(f"{endpoint}: decided on revision {expected}, but Redis has {found}")
 
@@ -378,8 +363,9 @@ def _freeze(stored: bytes) -> Freeze:
         return Freeze(by=UNREADABLE, reason="", since_at=0.0)
 
 
-def _entry(stream_id: str, fields: Mapping[bytes, bytes]) -> AuditEntry | None:
+def _started_at(document: bytes) -> float:
+    """When a rollout began; what cannot be read is older than all."""
     try:
-        return replace(audit.from_json(fields.get(b"entry", b"")), id=stream_id)
+        return from_json(document).started_at
     except MalformedState:
-        return None
+        return 0.0

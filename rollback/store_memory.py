@@ -157,9 +157,18 @@ class MemoryRolloutStore:
         """See `RolloutStore.generations`."""
         return tuple(self._of(endpoint).generations)
 
-    async def entries(self, endpoint: str, limit: int) -> tuple[AuditEntry, ...]:
+    async def entries(self, endpoint: str, limit: int, *, whole: bool = True) -> tuple[AuditEntry, ...]:
         """See `RolloutStore.entries`."""
-        return tuple(reversed(self._of(endpoint).entries))[:limit]
+        found = tuple(reversed(self._of(endpoint).entries))[:limit]
+        return found if whole else tuple(replace(entry, signals=(), cells={}, basis=None) for entry in found)
+
+    async def entries_of(self, endpoint: str, rollout: str) -> tuple[AuditEntry, ...]:
+        """See `RolloutStore.entries_of`."""
+        return tuple(entry for entry in reversed(self._of(endpoint).entries) if entry.rollout == rollout)
+
+    async def entry(self, endpoint: str, entry_id: str) -> AuditEntry | None:
+        """See `RolloutStore.entry`."""
+        return next((entry for entry in self._of(endpoint).entries if entry.id == entry_id), None)
 
     async def find(self, endpoints: Iterable[str], rollout_id: str) -> Rollout | None:
         """See `RolloutStore.find`."""

@@ -90,7 +90,7 @@ async def _run(
 ) -> None:
     desk = _wired(config, runtime, means, stop)
     keys = KeyRing.from_config(config.keys, os.environ.get(SECRET_VARIABLE))
-    recorder = Recorder(desk.controller.watched, desk.operations.entries)
+    recorder = Recorder(desk.controller.watched, desk.operations.entries_of)
     server = Server(application(desk, keys, recorder), ready)
     async with desk.channel.serving(), anyio.create_task_group() as tasks:
         tasks.start_soon(desk.controller.run)

@@ -34,9 +34,6 @@ from rollback.watching import Watched
 from routing.errors import StoreUnavailable
 from routing.exposure import Generation
 
-KEPT_ENTRIES: Final = 1000
-"""How many of the latest entries are looked through for one."""
-
 DECISIONS: Final = 5
 """The latest, shown with an endpoint."""
 
@@ -279,7 +276,7 @@ class Operations:
         try:
             loaded = await self._store.load(name)
             generations = await self._store.generations(name)
-            decisions = await self._store.entries(name, DECISIONS)
+            decisions = await self._store.entries(name, DECISIONS, whole=False)
         except StoreUnavailable as error:
             return {**self.remembered(name), "generations": [], "decisions": [], "fault": str(error)}
         return {
@@ -307,11 +304,17 @@ class Operations:
         self.check(endpoint)
         return await self._store.entries(endpoint, limit)
 
+    async def entries_of(self, endpoint: str, rollout: str) -> Sequence[AuditEntry]:
+        """A rollout's audit entries, newest first."""
+        self.check(endpoint)
+        return await self._store.entries_of(endpoint, rollout)
+
     async def entry(self, endpoint: str, entry_id: str) -> AuditEntry:
         """One audit entry; raises `UnknownRollout` where it is not among those kept."""
-        for entry in await self.entries(endpoint, KEPT_ENTRIES):
-            if entry.id == entry_id:
-                return entry
+        self.check(endpoint)
+        found = await self._store.entry(endpoint, entry_id)
+        if found is not None:
+            return found
         raise UnknownRollout(f"{endpoint} has no decision {entry_id!r}; `driftgate history {endpoint}` lists the ids")
 
     def _headline(self, name: str, known: Generation | None, freeze: Freeze | None) -> View:
@@ -336,7 +339,7 @@ class Operations:
             seen = await anyio.to_thread.run_sync(standing, rollout, cells, watched.now)
             view = rollout_view(rollout, counts, watched.reports, kept, refusals=watched.refusals)
             return with_standing({**view, "actual_share": watched.actual_exposure}, seen)
-        decided = [e for e in await self._store.entries(rollout.endpoint, 50) if e.rollout == rollout.id and e.signals]
+        decided = [entry for entry in await self._store.entries_of(rollout.endpoint, rollout.id) if entry.signals]
         if not decided:
             return rollout_view(rollout, counts, (), kept)
         refusals = refusal_changes(decided[0].cells)

@@ -154,7 +154,7 @@ def _looking(desk: Desk, pages: Pages) -> list[HTTPRouteHandler]:
         if latest is not None and latest.id == rollout_id:
             return Redirect(f"/endpoints/{quote(endpoint)}", status_code=303)
         seen = await desk.operations.past(endpoint, rollout_id)
-        entries = [each for each in await desk.operations.entries(endpoint, HISTORY) if each.rollout == rollout_id]
+        entries = await desk.operations.entries_of(endpoint, rollout_id)
         return await _rollout(desk, pages, request, endpoint, seen, entries, "")
 
     @get("/endpoints/{endpoint:str}/history", opt=open_to(Role.VIEWER), include_in_schema=False)

@@ -28,12 +28,11 @@ from routing.errors import MalformedState, StoreUnavailable
 logger = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 1.0
-KEPT: Final = 64
-"""Rollouts whose trends stay in memory, the least recently looked at going first: about 10 MB at the most."""
-ENTRIES: Final = 200
-"""Audit entries that are looked through for a rollout's past."""
+KEPT: Final = 8
+"""Trends of rollouts that have ended, 200 kB each, the least recently looked at going first: the audit has them all."""
 
-Entries: TypeAlias = Callable[[str, int], Awaitable[Sequence[AuditEntry]]]
+Entries: TypeAlias = Callable[[str, str], Awaitable[Sequence[AuditEntry]]]
+"""The audit entries of an endpoint's rollout, newest first."""
 
 
 class Recorder:
@@ -91,15 +90,14 @@ class Recorder:
 
     async def _from_audit(self, endpoint: str, rollout: str) -> Trend:
         try:
-            entries = await self._entries(endpoint, ENTRIES)
+            entries = await self._entries(endpoint, rollout)
         except (StoreUnavailable, MalformedState, UnknownEndpoint):
             return Trend(rollout)
-        mine = [entry for entry in reversed(entries) if entry.rollout == rollout]
-        return await anyio.to_thread.run_sync(trend_of, rollout, mine)
+        return await anyio.to_thread.run_sync(trend_of, rollout, tuple(reversed(entries)))
 
     def _keep(self, endpoint: str, rollout: str, trend: Trend) -> Trend:
         kept = self._trends.setdefault((endpoint, rollout), trend)
-        while len(self._trends) > KEPT:
+        while len(self._trends) > KEPT + len(self._watched):
             self._trends.popitem(last=False)
         return kept
 

@@ -65,7 +65,7 @@ def test_the_lease_the_audit_and_the_journal_of_version_1_are_read() -> None:
     generation = generation_from_json((STORED / "generation.json").read_bytes())
     assert generation is not None
     assert generation.model == "lumen-2"
-    entries = [audit.from_json(line) for line in (STORED / "audit.jsonl").read_bytes().splitlines()]
+    entries = [audit.from_fields({audit.ENTRY: line}) for line in (STORED / "audit.jsonl").read_bytes().splitlines()]
     assert [entry.action for entry in entries] == ["start", "widen", "pause", "resume"]
     assert len(entries[1].cells) > 100
     assert len(entries[1].signals) > 3

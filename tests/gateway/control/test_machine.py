@@ -401,7 +401,7 @@ class Machine(RuleBasedStateMachine):
             return
         with self.server.client() as client:
             stored: Any = client.xrange(KEYS.audit)
-        entries = [audit.from_json(fields[b"entry"]) for _, fields in stored]
+        entries = [audit.from_fields(fields) for _, fields in stored]
         revisions = [entry.revision for entry in entries]
         assert revisions == sorted(set(revisions)), revisions
         steps: defaultdict[str, list[Any]] = defaultdict(list)
