@@ -1,6 +1,7 @@
 """What tracing costs the data path: CPU per request of one data worker, without it, at 1 % and at 100 % sampled.
 
-`python -m loadtest.telemetry_cost` runs the three gateways side by side and plays interleaved rounds of wrk against
+The latter two with `gen_ai` as well, which reads what sampled answers say of themselves.
+`python -m loadtest.telemetry_cost` runs the gateways side by side and plays interleaved rounds of wrk against
 each; a collector in this process takes what they export. CPU is the worker's own, from /proc. The table goes to
 `docs/telemetry-cost.md`; ratios matter, the cores are shared.
 """
@@ -28,7 +29,13 @@ ROUNDS: Final = 7
 READY_SECONDS: Final = 60.0
 _PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "telemetry-cost.md"
 _OFF: Final = "no export"
-_SHARES: Final = {_OFF: "", "1 % sampled": "1%", "100 % sampled": "100%"}
+_SHARES: Final = {
+    _OFF: "",
+    "1 % sampled": "sample: 1%",
+    "1 % sampled, `gen_ai`": "sample: 1%, gen_ai: true",
+    "100 % sampled": "sample: 100%",
+    "100 % sampled, `gen_ai`": "sample: 100%, gen_ai: true",
+}
 
 _CONFIG: Final = """\
 listen: {{data: 127.0.0.1:{data}, admin: 127.0.0.1:{admin}}}
@@ -75,11 +82,11 @@ def measure(place: Path, collector: str, rounds: int) -> list[Round]:
 
 
 def _gateway(processes: Processes, name: str, share: str, stable: str, collector: str) -> Way:
-    place = processes.place / f"gateway-{share or 'off'}".replace("%", "")
+    place = processes.place / f"gateway-{list(_SHARES).index(name)}"
     place.mkdir()
     data, admin = free_port(), free_port()
     text = _CONFIG.format(data=data, admin=admin, state=place / "state", stable=stable)
-    text += f"telemetry: {{otlp: '{collector}', sample: {share}}}\n" if share else ""
+    text += f"telemetry: {{otlp: '{collector}', {share}}}\n" if share else ""
     (place / "driftgate.yaml").write_text(text)
     processes.start(place.name, [sys.executable, "-m", "gateway.cli", "serve", "-c", str(place / "driftgate.yaml")])
     until = monotonic() + READY_SECONDS
@@ -125,14 +132,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 _PAGE_TEXT: Final = """\
 # What tracing costs
 
-Written by `python -m loadtest.telemetry_cost`: one data worker, wrk with 32 in flight, a body of 1.6 KB, three gateways
+Written by `python -m loadtest.telemetry_cost`: one data worker, wrk with 32 in flight, a body of 1.6 KB, the gateways
 side by side in interleaved rounds. CPU is the data worker's own, median (range); ratios matter, the cores are shared.
 
 {table}
 
 A request that is not sampled costs the look at one header; a sampled one a value in a buffer, which the worker sends to
 the control process once a second. The worker keeps a thousand of them: above a thousand sampled requests a second the
-rest is dropped, and counted. Export itself happens in the control process.
+rest is dropped, and counted. With `gen_ai: true` answers of sampled requests are kept until they are over, for their
+model, finish reasons and token counts; other answers are not looked at. Export itself happens in the control process.
 """
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The judge: evidence → verdict → decision, and the shell that carries decisions out.
 
 P  `plan`        stages and budgets
+P  `differences` how two plans differ, in words
 P  `rollout`     one rollout, and the lease that it allows
 P  `document`    a rollout as it is stored, and what versions make of one another's
 P  `phases`      the phase machine, as one table, and the moves through it

@@ -6,7 +6,7 @@ exposure is made true in Redis first, so that no worker ever knows more than Red
 Not here: what the transition is (`decision`, `commands`), and the means at home, which the gateway brings as `Local`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -76,8 +76,8 @@ class Local(Protocol):
     async def applied(self, change: Change) -> None:
         """A transition is in Redis: tell the workers and whoever listens, and remember it. Never raises."""
 
-    def held(self, rollout: Rollout) -> None:
-        """The reason for holding has changed, without a transition."""
+    def held(self, rollout: Rollout, reports: Sequence[SignalReport]) -> None:
+        """The reason for holding has changed, without a transition; `reports` are the numbers of that moment."""
 
 
 class Commits(Protocol):

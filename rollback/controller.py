@@ -232,7 +232,7 @@ class Controller:
             await self._store.renew(decision.after, lease_ms, rewrite=decision.after != rollout)
             watched.rollout = decision.after
             if decision.after.holding is not rollout.holding:
-                self._local.held(decision.after)
+                self._local.held(decision.after, decision.reports)
             return
         generation = self._generation(rollout, decision, loaded)
         because = Because(

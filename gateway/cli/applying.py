@@ -1,7 +1,9 @@
 """`driftgate apply -f rollout.yaml`: a rollout as a file, for pipelines that apply the same file again and again.
 
-The file says which candidate an endpoint is to have. What is so already, or on its way, is left alone; a candidate that
-was rolled back is never started again by applying, since a pipeline that repeats itself must not repeat an incident.
+The file says which candidate an endpoint is to have, and how it is judged. What is so already, or on its way, is left
+alone. What runs with another plan, budget or expectation than the file and the configuration now say is named, and is
+replaced only where the file says so, since a plan is frozen when its rollout starts. A candidate that was rolled back
+is never started again by applying: a pipeline that repeats itself must not repeat an incident.
 """
 
 import os
@@ -33,12 +35,19 @@ class Wanted(Section):
     plan: str | None = Field(default=None, description="a plan by name; default: the endpoint's")
     expect: tuple[str, ...] = Field(default=(), description="changes that are wanted, such as refusal=+1pp..+6pp")
     reason: str = Field(default="", description="why; kept in the audit record")
-    replace: bool = Field(default=False, description="roll back what runs with another candidate or plan")
+    replace: bool = Field(
+        default=False, description="roll back what runs with another candidate, plan, budget or expectation"
+    )
 
     def body(self) -> dict[str, object]:
         """What is asked of the gateway."""
         chosen = {"plan": self.plan, "expect": list(self.expect), "reason": self.reason, "replace": self.replace}
         return {"candidate": self.candidate} | {name: value for name, value in chosen.items() if value}
+
+    def query(self) -> list[tuple[str, str]]:
+        """The same, where it is only asked whether it is so."""
+        plan = [("plan", self.plan)] if self.plan is not None else []
+        return [("candidate", self.candidate), *plan, *(("expect", text) for text in self.expect)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +101,7 @@ def read(path: Path, env: Mapping[str, str]) -> Wanted:
 
 def _made_so(servers: Sequence[str], wanted: Wanted) -> Applied:
     with AdminClient(*servers) as client:
-        there = _already(client.endpoint(wanted.endpoint).as_(wire.Endpoint), wanted)
+        there = _already(client, wanted)
         if there is not None:
             return there
         try:
@@ -100,31 +109,34 @@ def _made_so(servers: Sequence[str], wanted: Wanted) -> Applied:
         except Refused as error:
             if error.status != _OVERTAKEN:
                 raise
-            there = _already(client.endpoint(wanted.endpoint).as_(wire.Endpoint), wanted)  # by the same file, elsewhere
+            there = _already(client, wanted)  # by the same file, elsewhere
             if there is None:
                 raise
             return there
     return Applied("started", f"{wanted.candidate} is being rolled out", answer)
 
 
-def _already(endpoint: wire.Endpoint, wanted: Wanted) -> Applied | None:
+def _already(client: AdminClient, wanted: Wanted) -> Applied | None:
     """What makes a start needless; None where one is needed. Raises where the file must not be applied."""
+    endpoint = client.endpoint(wanted.endpoint).as_(wire.Endpoint)
     name, rollout = wanted.endpoint, endpoint.rollout or wire.Rollout()
-    same = rollout.candidate == wanted.candidate and wanted.plan in (None, rollout.plan)
     if endpoint.stable == wanted.candidate:
-        return Applied("unchanged", f"{wanted.candidate} is the stable model already")
+        beside = f"; {rollout.id} of {rollout.candidate} is running" if rollout.is_running else ""
+        return Applied("unchanged", f"{wanted.candidate} is the stable model already{beside}")
     if rollout.phase == "rolled_back" and rollout.candidate == wanted.candidate:
         raise CommandFailed(
             f"{name}: {rollout.id} of {wanted.candidate} was rolled back: {rollout.reason.rstrip('.')}",
             f"name another candidate, or try this one again with `driftgate retry {name} --reason …`",
         )
-    if rollout.phase == "idle" or rollout.has_ended:
+    if not rollout.is_running:
         return None
-    if same:
+    unlike = client.differences(name, wanted.query()).as_(wire.Differences).differences
+    if not unlike:
         return Applied("unchanged", f"{rollout.id} is under way ({rollout.phase})")
     if not wanted.replace:
         raise CommandFailed(
-            f"{name}: {rollout.id} is running ({rollout.candidate}, plan {rollout.plan}, {rollout.phase})",
-            "wait for it, roll it back, or write `replace: true`",
+            f"{name}: {rollout.id} is running ({rollout.candidate}, plan {rollout.plan}, {rollout.phase}), and is not "
+            f"what the file asks for: {'; '.join(unlike)}",
+            "wait for it, roll it back, or write `replace: true`, which rolls it back and begins anew",
         )
     return None

@@ -5,7 +5,7 @@ Synchronous: a command asks one thing and ends. Proxies of the environment are n
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, TypeVar
@@ -94,6 +94,10 @@ class AdminClient:
     def plan(self, name: str, options: Mapping[str, str]) -> Answer:
         """What a rollout would take (`wire.Planned`)."""
         return self._ask("GET", f"{_of(name)}/plan?{urlencode(options)}")
+
+    def differences(self, name: str, options: Sequence[tuple[str, str]]) -> Answer:
+        """What of the latest rollout is not as these options ask for (`wire.Differences`)."""
+        return self._ask("GET", f"{_of(name)}/differences?{urlencode(options)}")
 
     def start(self, name: str, body: Mapping[str, object]) -> Answer:
         """Start a rollout (`wire.Commanded`)."""

@@ -102,16 +102,18 @@ class Freeze(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """One of the latest decisions, in short."""
+    """One transition: who did what, and why."""
 
     id: str = ""
     at: float = 0.0
     actor: str = ""
     action: str = ""
     rollout: str = ""
+    phase_from: str = ""
     phase_to: str = ""
     stage: int = 0
     weight_bps: int = 0
+    revision: int = 0
     reason: str = ""
 
 
@@ -147,6 +149,11 @@ class Rollout(msgspec.Struct, frozen=True):
         if isinstance(self.stages, list):
             return len(self.stages)
         return self.stages if isinstance(self.stages, int) else None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether decisions are ahead of it."""
+        return self.phase != "idle" and not self.has_ended
 
     @property
     def has_ended(self) -> bool:
@@ -196,20 +203,9 @@ class Commanded(msgspec.Struct, frozen=True):
     durability: Durability | None = None
 
 
-class AuditEntry(msgspec.Struct, frozen=True):
-    """One transition, and what it was decided on."""
+class AuditEntry(Decision, frozen=True):
+    """The same, and what it was decided on."""
 
-    id: str = ""
-    at: float = 0.0
-    actor: str = ""
-    action: str = ""
-    rollout: str = ""
-    phase_from: str = ""
-    phase_to: str = ""
-    stage: int = 0
-    weight_bps: int = 0
-    revision: int = 0
-    reason: str = ""
     signals: tuple[Signal, ...] = ()
     refusals: tuple[Refusals, ...] = ()
     cells: dict[str, int] = {}
@@ -219,6 +215,13 @@ class Audit(msgspec.Struct, frozen=True):
     """The audit record, newest first."""
 
     entries: tuple[AuditEntry, ...] = ()
+
+
+class Differences(msgspec.Struct, frozen=True):
+    """What of the latest rollout is not as asked for: sentences."""
+
+    rollout: str = ""
+    differences: tuple[str, ...] = ()
 
 
 class PlannedStage(msgspec.Struct, frozen=True):

@@ -67,6 +67,23 @@ async def plan(
     return await desk_of(request).operations.forecast(endpoint, wish, Supposed(rate=rate, new_keys=new_keys))
 
 
+@get(
+    "/admin/v1/endpoints/{endpoint:str}/differences",
+    opt=open_to(Role.VIEWER),
+    summary="What of the latest rollout is not as asked for",
+)
+async def differences(
+    request: AdminRequest,
+    endpoint: FromPath[str],
+    candidate: FromQuery[str],
+    plan: FromQuery[str | None] = None,
+    expect: FromQuery[list[str] | None] = None,
+) -> View:
+    """Sentences; none where a start of the same would change nothing. Plans are frozen when a rollout starts."""
+    wish = Wish(candidate=candidate, plan=plan, expect=tuple(expect or ()))
+    return await desk_of(request).operations.differences(endpoint, wish)
+
+
 @get("/admin/v1/rollouts/{rollout_id:str}", opt=open_to(Role.VIEWER), summary="One rollout, ended ones too")
 async def show_rollout(request: AdminRequest, rollout_id: FromPath[str]) -> View:
     """A rollout by its id."""
@@ -145,6 +162,7 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     list_endpoints,
     show_endpoint,
     plan,
+    differences,
     show_rollout,
     audit,
     export,

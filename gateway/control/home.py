@@ -6,7 +6,7 @@ counts as remembered meanwhile: a full disk must not make this process forget a 
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import anyio
 
@@ -14,10 +14,12 @@ from gateway.channel.messages import FromControl, RollBack, RouteUpdate
 from gateway.channel.server import ControlServer, Settled
 from gateway.control.alerts import Alerts
 from gateway.control.routes import Routes
+from gateway.telemetry.otlp import Exporting
 from rollback.carrying import Change, Latched
 from rollback.errors import JournalFailed
 from rollback.journal import GenerationNoted, Journal, JournalState, Line, RolledBackNoted, SeenNoted
 from rollback.rollout import Phase, Rollout
+from rollback.verdict import SignalReport
 from routing.exposure import Generation
 
 logger = logging.getLogger(__name__)
@@ -26,11 +28,19 @@ logger = logging.getLogger(__name__)
 class Home:
     """The gateway's side of every transition (`rollback.carrying.Local`)."""
 
-    def __init__(self, journal: Journal, channel: ControlServer, routes: Routes, alerts: Alerts) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        channel: ControlServer,
+        routes: Routes,
+        alerts: Alerts,
+        exporting: Exporting | None = None,
+    ) -> None:
         self._file = journal
         self._channel = channel
         self._routes = routes
         self._alerts = alerts
+        self._exporting = exporting
         self._memory = journal.state
         self._unwritten: list[Line] = []
         self._writing = anyio.Lock()
@@ -107,6 +117,8 @@ class Home:
             after.revision,
             after.reason,
         )
+        if self._exporting is not None:
+            self._exporting.changed(change)
         self._alerts.transition(change.before, after, change.entry.signals)
         try:
             if change.generation is not None:
@@ -131,8 +143,10 @@ class Home:
             )
         )
 
-    def held(self, rollout: Rollout) -> None:
+    def held(self, rollout: Rollout, reports: Sequence[SignalReport]) -> None:
         """See `Local.held`."""
+        if self._exporting is not None:
+            self._exporting.held(rollout, reports)
         held = f"holds ({rollout.holding})" if rollout.holding else "goes on"
         logger.info("endpoint %s: %s: %s", rollout.endpoint, held, rollout.reason)
         self._alerts.holding(rollout)

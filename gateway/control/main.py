@@ -115,7 +115,7 @@ def _wired(config: Config, runtime: Runtime, means: _Means, stop: anyio.Event) -
         lease_seconds=lambda: longest_lease(config, watched),
         on_spans=exporting.offer if config.telemetry.otlp is not None else None,
     )
-    home = Home(means.journal, channel, routes, alerts)
+    home = Home(means.journal, channel, routes, alerts, exporting if config.telemetry.otlp is not None else None)
     carrier = Carrier(store, home, clock)
     meanings = {**VERSIONS, **versions(), **_judge_version(config), "judge.bets": sequential.VERSION}
     controller = Controller(

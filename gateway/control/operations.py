@@ -19,11 +19,12 @@ from gateway.control.forecasting import Forecasting, Supposed
 from gateway.control.forecasting import view as forecast_view
 from gateway.control.home import Home
 from gateway.control.probing import Upstream, probe
-from gateway.control.standing import decision_view, standing, with_standing
-from gateway.control.views import View, freeze_view, generation_view, rollout_view
+from gateway.control.standing import standing, with_standing
+from gateway.control.views import View, decision_view, freeze_view, generation_view, rollout_view
 from rollback import commands
 from rollback.audit import AuditEntry
 from rollback.carrying import Because, Carrier, next_generation
+from rollback.differences import differences
 from rollback.errors import Conflict, Frozen, NotPossible, UnknownEndpoint, UnknownRollout
 from rollback.freeze import Freeze
 from rollback.plan import Plan
@@ -140,6 +141,18 @@ class Operations:
         except StoreUnavailable:
             known = None
         return forecast_view(endpoint, self.stable_of(endpoint, known).model, wish.candidate, made)
+
+    async def differences(self, endpoint: str, wish: Wish) -> View:
+        """What of the latest rollout is not as `wish` wants it: nothing, where starting it would be to no purpose."""
+        self.check(endpoint)
+        plan = self._plan(endpoint, wish)
+        rollout = (await self._store.load(endpoint)).rollout
+        if rollout is None:
+            raise NotPossible(f"no rollout has run on {endpoint}; begin one with `driftgate start {endpoint}`")
+        found = differences(rollout.plan, plan)
+        if rollout.candidate != wish.candidate:
+            found = (f"candidate: {rollout.candidate} where {wish.candidate} is asked for", *found)
+        return {"rollout": rollout.id, "differences": list(found)}
 
     def _plan(self, endpoint: str, wish: Wish) -> Plan:
         if wish.candidate not in self._config.models:

@@ -10,7 +10,6 @@ from typing import Final
 
 from gateway.control.views import View
 from rollback.ahead import Ahead, ahead
-from rollback.audit import AuditEntry
 from rollback.evidence import examine
 from rollback.plan import BudgetClass
 from rollback.rollout import Rollout
@@ -63,18 +62,3 @@ def with_standing(view: View, seen: Standing) -> View:
 
 def _place(row: View) -> Place:
     return row["signal"], row["slice"], row["source"], row["test"], row["side"]
-
-
-def decision_view(entry: AuditEntry) -> View:
-    """An audit entry in short."""
-    return {
-        "id": entry.id,
-        "at": entry.at,
-        "actor": entry.actor,
-        "action": entry.action,
-        "rollout": entry.rollout,
-        "phase_to": entry.phase_to.value,
-        "stage": entry.stage,
-        "weight_bps": entry.weight_bps,
-        "reason": entry.reason,
-    }

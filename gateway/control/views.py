@@ -177,8 +177,8 @@ def freeze_view(freeze: Freeze | None) -> View | None:
     return {"by": freeze.by, "reason": freeze.reason, "since_at": freeze.since_at, "until_at": freeze.until_at}
 
 
-def entry_view(entry: AuditEntry) -> View:
-    """One audit entry, with the numbers it was decided on."""
+def decision_view(entry: AuditEntry) -> View:
+    """One audit entry: who did what to the rollout, and why."""
     return {
         "id": entry.id,
         "at": entry.at,
@@ -191,6 +191,13 @@ def entry_view(entry: AuditEntry) -> View:
         "weight_bps": entry.weight_bps,
         "revision": entry.revision,
         "reason": entry.reason,
+    }
+
+
+def entry_view(entry: AuditEntry) -> View:
+    """The same, with the numbers it was decided on."""
+    return {
+        **decision_view(entry),
         "signals": [signal_view(report) for report in entry.signals],
         "refusals": [refusal_view(seen) for seen in refusal_changes(entry.cells)],
         "cells": entry.cells,

@@ -157,7 +157,7 @@ class App:
             began_at=time(),
             stream=bool(fields.stream),
             opening=b"" if api is Api.RESPONSES else None,
-            captures=assignment.is_evidence,
+            captures=assignment.is_evidence or self._recorder.reads(asked),
         )
         await self._serve(draft, scope[LINK], send)
 

@@ -6,6 +6,7 @@ from gateway.data.counts import Counts, counted, dropped
 from gateway.data.draft import Draft
 from gateway.data.handover import HandOver
 from gateway.data.origins import Origins, response_id
+from gateway.data.sticky import Keyed
 from gateway.data.tally import DURATION_BOUNDS, FIRST_BYTE_BOUNDS, OVERHEAD_BOUNDS, Tally
 from gateway.data.tracing import Tracing
 from routing.arms import Arm
@@ -48,6 +49,10 @@ class Recorder:
         if self._handover is not None and self._handover.offer(draft, now):
             names += dropped(draft)
         self._counts.add(draft.route.endpoint, grant.rollout, names)
+
+    def reads(self, asked: Keyed) -> bool:
+        """Whether the trace of this request says what its answer says of itself, so that it must be kept."""
+        return self._tracing is not None and self._tracing.reads(asked)
 
     def passed(self, endpoint: str, outcome: Outcome, seconds: float) -> None:
         """A request on a path that is passed through is over."""

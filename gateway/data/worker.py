@@ -83,7 +83,7 @@ class _Worker:
         self.handover = HandOver(runtime.shadow_socket)
         self.origins = Origins()
         telemetry = config.telemetry
-        self.tracing = Tracing(telemetry.sample) if telemetry.otlp is not None else None
+        self.tracing = Tracing(telemetry.sample, with_answers=telemetry.gen_ai) if telemetry.otlp is not None else None
         self.redis = connect(runtime.redis)
         self.store = ExposureStore(self.redis, runtime.redis_prefix)
         self.control = ControlClient(

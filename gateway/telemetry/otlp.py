@@ -1,13 +1,14 @@
-"""Export over OTLP, by HTTP or gRPC: sampled spans soon, metrics every few seconds. Nothing waits for it.
+"""Export over OTLP, by HTTP or gRPC: spans of requests and decisions soon, metrics every few seconds.
 
-The exporters are OpenTelemetry's own; they block, so they work in threads. A collector that is away costs a log line
-when it goes and one when it is back; spans meanwhile are dropped and counted, metrics come with the next export.
+Nothing waits for it. The exporters are OpenTelemetry's own; they block, so they work in threads. A collector that is
+away costs a log line when it goes and one when it is back; spans meanwhile are dropped and counted, metrics come with
+the next export.
 """
 
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,12 +18,16 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from gateway.config.model import TelemetrySpec
-from gateway.telemetry import gen_ai, points
+from gateway.telemetry import decisions, gen_ai, points
+from gateway.telemetry.decisions import Decided
 from gateway.telemetry.spans import Span
 from gateway.version import __version__
+from rollback.carrying import Change
+from rollback.rollout import Rollout
+from rollback.verdict import SignalReport
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +48,9 @@ class Exporting:
     spec: TelemetrySpec
     instance: str
     dropped: int = 0
-    _waiting: deque[Span] = field(default_factory=deque)
+    _waiting: deque[Span | Decided] = field(default_factory=deque)
     _down: set[str] = field(default_factory=set)
+    _gen_ai: gen_ai.Meters = field(default_factory=gen_ai.Meters)
 
     @property
     def resource(self) -> Resource:
@@ -53,9 +59,19 @@ class Exporting:
             {"service.name": "driftgate", "service.version": __version__, "service.instance.id": self.instance}
         )
 
-    def offer(self, spans: Iterable[Span]) -> None:
-        """Take spans, as far as there is room."""
+    def changed(self, change: Change) -> None:
+        """A transition was carried out here."""
+        self.offer([decisions.of_change(change)])
+
+    def held(self, rollout: Rollout, reports: Sequence[SignalReport]) -> None:
+        """The reason for holding has changed."""
+        self.offer([decisions.of_hold(rollout, reports, _now() / _NS)])
+
+    def offer(self, spans: Iterable[Span | Decided]) -> None:
+        """Take spans, as far as there is room; those that are dropped are measured all the same."""
         for span in spans:
+            if self.spec.gen_ai and isinstance(span, Span):
+                self._gen_ai.add(span)
             if len(self._waiting) >= SPANS_KEPT:
                 self.dropped += 1
             else:
@@ -80,17 +96,24 @@ class Exporting:
             await anyio.sleep(SPANS_EVERY_SECONDS)
             while self._waiting:
                 batch = [self._waiting.popleft() for _ in range(min(SPANS_AT_ONCE, len(self._waiting)))]
-                made = [span for each in batch for span in readable(each, self.resource, with_gen_ai=self.spec.gen_ai)]
+                made = [span for each in batch for span in self._readable(each)]
                 done = await anyio.to_thread.run_sync(exporter.export, made, abandon_on_cancel=True)
                 went = done is SpanExportResult.SUCCESS
                 self.dropped += 0 if went else len(batch)
                 self._note("spans", went=went)
 
+    def _readable(self, each: Span | Decided) -> Iterator[ReadableSpan]:
+        if isinstance(each, Decided):
+            return decisions.readable(each, self.resource, SCOPE)
+        return readable(each, self.resource, with_gen_ai=self.spec.gen_ai)
+
     async def _export_metrics(self, exporter: MetricExporter, values: Callable[[], Mapping[str, float]]) -> None:
         began = _now()
         while True:
             await anyio.sleep(self.spec.every_seconds)
-            made = points.metrics(values(), self.resource, SCOPE, (began, _now()))
+            counted = (began, _now())
+            more = self._gen_ai.metrics(counted)
+            made = points.metrics(values(), self.resource, SCOPE, counted, more=more)
             done = await anyio.to_thread.run_sync(exporter.export, made, abandon_on_cancel=True)
             self._note("metrics", went=done is MetricExportResult.SUCCESS)
 
@@ -147,6 +170,7 @@ def readable(span: Span, resource: Resource, *, with_gen_ai: bool) -> Iterator[R
         parent=caller,
         resource=resource,
         attributes=_served(span),
+        links=[Link(decisions.context_of(span.rollout))] if span.rollout else [],
         kind=SpanKind.SERVER,
         status=status,
         start_time=began,

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from opentelemetry.sdk.metrics.export import (
@@ -32,13 +32,20 @@ Span: TypeAlias = tuple[int, int]
 """From when to when the numbers were counted, in Unix nanoseconds."""
 
 
-def metrics(values: Mapping[str, float], resource: Resource, scope: InstrumentationScope, counted: Span) -> MetricsData:
-    """Everything in `values` that is one of the contract's metrics."""
+def metrics(
+    values: Mapping[str, float],
+    resource: Resource,
+    scope: InstrumentationScope,
+    counted: Span,
+    *,
+    more: Iterable[Metric] = (),
+) -> MetricsData:
+    """Everything in `values` that is one of the contract's metrics, and `more`."""
     families: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for key, value in values.items():
         families[_metric(name_of(key))][key] = value
     made = [_made(name, families[name], counted) for name in METRICS if name in families]
-    return MetricsData([ResourceMetrics(resource, [ScopeMetrics(scope, made, "")], "")])
+    return MetricsData([ResourceMetrics(resource, [ScopeMetrics(scope, [*made, *more], "")], "")])
 
 
 def _metric(name: str) -> str:

@@ -9,6 +9,8 @@ from typing import Final
 
 import msgspec
 
+from gateway.telemetry.usage import NOTHING, Said
+
 _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _SAMPLED: Final = 0x01
 _INVALID_VERSION: Final = "ff"
@@ -17,7 +19,8 @@ _INVALID_VERSION: Final = "ff"
 class Span(msgspec.Struct, frozen=True):
     """One request as a trace shows it. Ids are lower-case hex; `parent` is empty where the trace begins here.
 
-    `began_at` is Unix seconds; the others are milliseconds since then, 0 where it did not come to that.
+    `began_at` is Unix seconds; the others are milliseconds since then, 0 where it did not come to that. `said` is what
+    the answer says of itself, where that was asked for.
     """
 
     trace: str
@@ -37,6 +40,7 @@ class Span(msgspec.Struct, frozen=True):
     attempt_ms: float
     first_byte_ms: float
     duration_ms: float
+    said: Said = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

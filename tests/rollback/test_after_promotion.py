@@ -1,7 +1,7 @@
 """After a promotion: the old stable is mirrored to for a while, and late harm brings it back."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import anyio
@@ -17,7 +17,7 @@ from rollback.plan import Budget
 from rollback.rollout import Phase, Rollout
 from rollback.store import RolloutStore
 from rollback.store_memory import MemoryRolloutStore
-from rollback.verdict import Source, Verdict
+from rollback.verdict import SignalReport, Source, Verdict
 from rollback.watching import Watched
 from routing.connecting import connect
 from routing.exposure import Generation
@@ -146,7 +146,7 @@ class Home:
         stable = change.generation.model if change.generation else "as before"
         self.told.append(f"applied {change.after.phase}, stable {stable}")
 
-    def held(self, rollout: Rollout) -> None:
+    def held(self, rollout: Rollout, reports: Sequence[SignalReport]) -> None:
         """No holding after the end."""
         self.told.append(f"held {rollout.holding}")
 

@@ -1,6 +1,6 @@
 """The controller on the in-memory store, with scripted decisions and with real ones."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -15,6 +15,7 @@ from rollback.freeze import Freeze
 from rollback.journal import GenerationNoted, JournalState, RolledBackNoted, SeenNoted
 from rollback.rollout import Holding, Phase, Rollout
 from rollback.store_memory import MemoryRolloutStore
+from rollback.verdict import SignalReport
 from rollback.watching import Watched
 from routing.exposure import Generation
 
@@ -63,7 +64,7 @@ class Home:
         self.told.append(f"applied {change.after.phase}")
         await self.seen(change.after.endpoint, change.after, change.generation)
 
-    def held(self, rollout: Rollout) -> None:
+    def held(self, rollout: Rollout, reports: Sequence[SignalReport]) -> None:
         """Write it down."""
         self.told.append(f"held {rollout.holding}")
 

@@ -1,6 +1,6 @@
 """What is left of rollouts that have ended, on real servers: it is bounded, and what is still wanted stays."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -11,6 +11,7 @@ from rollback.carrying import Because, Carrier, Change, Latched
 from rollback.journal import JournalState
 from rollback.rollout import Phase, Rollout
 from rollback.store import MOST_ROLLOUTS, SUPERSEDED_SECONDS, VOTERS_SECONDS, RolloutStore
+from rollback.verdict import SignalReport
 from routing.connecting import connect
 from routing.exposure import Generation
 from routing.keys import EndpointKeys
@@ -39,7 +40,7 @@ class _Nobody:
     async def applied(self, change: Change) -> None:
         return
 
-    def held(self, rollout: Rollout) -> None:
+    def held(self, rollout: Rollout, reports: Sequence[SignalReport]) -> None:
         return
 
 

@@ -108,3 +108,18 @@ async def test_an_endpoint_tells_its_latest_decisions_and_what_comes_next(gatewa
     assert shown["decisions"][0]["reason"] == "because"
     assert shown["rollout"]["next"] == {"stage": 1, "weight_bps": 1000, "seconds": None, "waits_for": "keys"}
     assert shown["rollout"]["actual_share"] == 0.0
+
+
+async def test_what_runs_is_compared_with_what_a_file_asks_for(gateway: Gateway) -> None:
+    """The same wish changes nothing; another expectation, plan or candidate is named, in one sentence each."""
+    path, asked = "/admin/v1/endpoints/chat/differences", {"candidate": "new", "expect": "refusal=+1pp..+6pp"}
+    assert "no rollout has run" in (await gateway.http.get(path, params=asked)).json()["detail"]
+    await gateway.start(expect=["refusal=+1pp..+6pp"])
+    assert (await gateway.http.get(path, params=asked)).json()["differences"] == []
+    (bare,) = (await gateway.http.get(path, params={"candidate": "new"})).json()["differences"]
+    assert bare == "budget refusal: expected is 0.01 … 0.06 where not set is asked for"
+    other = (await gateway.http.get(path, params={**asked, "candidate": "broken", "plan": "gated"})).json()
+    assert {"candidate: new where broken is asked for", "plan: name is default where gated is asked for"} <= set(
+        other["differences"]
+    )
+    assert (await gateway.http.get(path, params={"candidate": "nobody"})).status_code == 409

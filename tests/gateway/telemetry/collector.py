@@ -44,6 +44,13 @@ class Collector:
             assert monotonic() < deadline, (len(self.spans), len(self.metrics))
             sleep(0.02)
 
+    def wait_for(self, metric: str, *, seconds: float = 20.0) -> None:
+        """Until this metric has come."""
+        deadline = monotonic() + seconds
+        while metric not in self.metrics:
+            assert monotonic() < deadline, sorted(self.metrics)
+            sleep(0.02)
+
 
 def attributes(span: Any) -> dict[str, Any]:
     """A span's attributes as plain values."""

@@ -5,11 +5,14 @@ from contextlib import AbstractContextManager
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
 from gateway.channel.series import series
 from gateway.config.model import TelemetrySpec
+from gateway.telemetry.gen_ai import MOST_SERIES, Meters
 from gateway.telemetry.otlp import SPANS_KEPT, Exporting
 from gateway.telemetry.spans import Context, Span, context
+from gateway.telemetry.usage import Said
 from tests.gateway.telemetry.collector import Collector, attributes, over_grpc, over_http
 
 pytestmark = pytest.mark.anyio
@@ -30,8 +33,9 @@ ASKED = Span(
     fallback="",
     began_at=1_700_000_000.0,
     attempt_ms=0.5,
-    first_byte_ms=120.0,
+    first_byte_ms=120.5,
     duration_ms=900.0,
+    said=Said("chatcmpl-1", "acme-v13-0613", ("stop",), 9, 12),
 )
 LABELS = {"endpoint": 'a "quoted" name', "arm": "stable"}
 VALUES = {
@@ -88,9 +92,47 @@ async def test_gen_ai_attributes_are_for_those_who_opted_in() -> None:
         await exported(collector, TelemetrySpec.model_validate(options), 2)
     asked = collector.spans[1]
     assert asked.name == "chat acme-v13"
-    assert attributes(asked)["gen_ai.request.model"] == "acme-v13"
-    assert attributes(asked)["gen_ai.operation.name"] == "chat"
+    found = {key: value for key, value in attributes(asked).items() if key.startswith("gen_ai.")}
+    assert [each.string_value for each in found.pop("gen_ai.response.finish_reasons").values] == ["stop"]
+    assert found == {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "acme-v13",
+        "gen_ai.request.stream": True,
+        "gen_ai.response.id": "chatcmpl-1",
+        "gen_ai.response.model": "acme-v13-0613",
+        "gen_ai.usage.input_tokens": 9,
+        "gen_ai.usage.output_tokens": 12,
+    }
     assert {key.lower(): value for key, value in collector.headers.items()}["x-tenant"] == "t1"
+
+
+async def test_gen_ai_metrics_are_of_what_was_sampled() -> None:
+    """Tokens by kind, and times as the application and as the gateway saw them, in the conventions' buckets."""
+    with over_http() as collector:
+        options = {"otlp": collector.url, "gen_ai": True, "every_seconds": 0.1}
+        await exported(collector, TelemetrySpec.model_validate(options), 2)
+    points = {name: collector.metrics[name].histogram.data_points for name in collector.metrics if "gen_ai" in name}
+    tokens = {attributes(each)["gen_ai.token.type"]: each for each in points["gen_ai.client.token.usage"]}
+    assert {kind: each.sum for kind, each in tokens.items()} == {"input": 9.0, "output": 12.0}
+    assert list(tokens["input"].explicit_bounds)[:4] == [1, 4, 16, 64]
+    assert list(tokens["input"].bucket_counts)[:4] == [0, 0, 1, 0]
+    assert attributes(tokens["input"])["gen_ai.response.model"] == "acme-v13-0613"
+    (served,), (first,) = points["gen_ai.server.request.duration"], points["gen_ai.server.time_to_first_token"]
+    assert (served.sum, first.sum, attributes(served)["gen_ai.request.model"]) == (0.9, 0.1205, "chat")
+    (asked,) = points["gen_ai.client.operation.duration"]
+    (chunk,) = points["gen_ai.client.operation.time_to_first_chunk"]
+    assert (asked.sum, chunk.sum) == (pytest.approx(0.8995), pytest.approx(0.12))
+    assert attributes(asked)["gen_ai.request.model"] == "acme-v13"
+    assert "error.type" not in attributes(asked)
+
+
+async def test_names_in_answers_do_not_fill_the_memory() -> None:
+    """A model server that calls itself something else each time gets no series beyond a bound."""
+    meters = Meters()
+    for number in range(MOST_SERIES + 10):
+        meters.add(replace(ASKED, said=Said(model=f"m-{number}", input_tokens=1)))
+    assert sum(len(each.data.data_points) for each in meters.metrics((0, 1))) == MOST_SERIES
 
 
 async def test_a_collector_that_is_away_costs_nothing_but_the_spans() -> None:
