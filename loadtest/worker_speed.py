@@ -39,6 +39,7 @@ PAIRS: Final = 6_000
 RATE: Final = 600
 """Exchanges handed over in a second: above the bar, so that reaching it is no merit of the source."""
 _PROMPTS: Final = 40
+_TEXTS: Final = 300
 _PATIENCE_SECONDS: Final = 60.0
 _CONFIG: Final = """
 models:
@@ -73,19 +74,19 @@ def _prompt(number: int) -> str:
 
 def _recorded(place: Path) -> Path:
     path = place / "recorded.json"
-    entries = [{"instruction": _prompt(at), "output": words(WORDS, 1 + at % 7)} for at in range(_PROMPTS)]
+    entries = [{"instruction": _prompt(at), "output": words(WORDS, at)} for at in range(_PROMPTS)]
     path.write_text(json.dumps(entries), encoding="utf-8")
     return path
 
 
 def _frames(count: int, rollout: str) -> list[bytes]:
     """Exchanges as a data worker writes them, each of its own key."""
-    texts = [words(WORDS, seed) for seed in (1, 2, 3)]
+    texts = [words(WORDS, 1_000 + seed) for seed in range(_TEXTS)]
     frames = []
     for number in range(count):
         asked = {"model": "chat", "messages": [{"role": "user", "content": _prompt(number % _PROMPTS)}]}
         made = structs.replace(
-            exchange(number, answer(f"{number}. {texts[number % 3]}")),
+            exchange(number, answer(f"{number}. {texts[number % _TEXTS]}")),
             rollout=rollout,
             request_body=json.dumps(asked).encode(),
             vote_key=key_hash("vote", f"{rollout}:{number}"),

@@ -202,6 +202,8 @@ def lattice_index(difference: float, salt: str, request_id: str, signal: str, st
     """The lattice index of a difference in [−1, 1]: an unbiased, reproducible rounding."""
     scaled = min(1.0, max(-1.0, difference)) * steps
     below = floor(scaled)
+    if below == scaled:
+        return below
     up = fraction(Purpose.ROUND, salt, f"{signal}:{request_id}") < scaled - below
     return below + 1 if up else below
 

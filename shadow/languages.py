@@ -5,6 +5,7 @@ mixed, or in a language without a list here. Eleven lists of function words tell
 traffic is in; a model of n-grams would tell more, at the price of a table to ship.
 """
 
+from functools import lru_cache
 from re import compile as _compile
 from typing import Final
 
@@ -100,8 +101,12 @@ _LANGUAGES_OF: Final[dict[str, tuple[str, ...]]] = {
 _WORD: Final = _compile(r"[^\W\d_]+")
 
 
+@lru_cache(maxsize=8)
 def language_of(text: str) -> str:
-    """The ISO 639-1 code of the text's language; empty where it cannot be told."""
+    """The ISO 639-1 code of the text's language; empty where it cannot be told.
+
+    The last are remembered: a prompt is asked about for each of its answers.
+    """
     text = text[:LOOK]
     if not text.isascii():
         letters = sum(map(str.isalpha, text))
@@ -115,8 +120,7 @@ def language_of(text: str) -> str:
 def _latin(words: list[str]) -> str:
     """The language with the most function words, where it is ahead of the second."""
     votes: dict[str, float] = {}
-    for word in words:
-        codes = _LANGUAGES_OF.get(word, ())
+    for codes in filter(None, map(_LANGUAGES_OF.get, words)):
         for code in codes:
             votes[code] = votes.get(code, 0.0) + 1.0 / len(codes)
     ranked = sorted(((count, code) for code, count in votes.items()), reverse=True)

@@ -17,10 +17,11 @@ Not here: meaning beyond words (a judge model), and languages without spaces bey
 """
 
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from itertools import chain
 from math import sqrt
 from re import IGNORECASE, MULTILINE, Match, Pattern
 from re import compile as _compile
@@ -32,24 +33,27 @@ import msgspec
 from shadow.answer import Answer, Ask, ToolCall
 from shadow.signals.json_paths import NOTHING, JsonPath, differences, parse
 
-VERSION: Final = 2
+VERSION: Final = 3
 
-MAX_CHARACTERS: Final = 6_000
+MAX_CHARACTERS: Final = 3_000
 """Of each answer; what two answers say is plain by then, and a pair stays cheap."""
 
 _STEM: Final = 5
-_KNOWN_WORDS: Final = 16_384
-"""Words whose stems are kept: some megabytes."""
-_NAMED: Final = 2.0
-"""Numbers, dates and capitalised words: what an answer names is mostly what it says."""
-_ELABORATION: Final = 0.5
-"""What comes after the first sentence."""
+_KNOWN_PIECES: Final = 32_768
+"""Pieces between white space whose stems are kept: some megabytes."""
+_KNOWN_TEXTS: Final = 4
+"""A triple compares three answers in three pairs, beside one prompt: each text is read once."""
+_WEIGHTS: Final = (2.0, 1.0, 0.5)
+"""What the first sentence names (numbers, dates, capitalised words), which is mostly what an answer says; its other
+words, and what is named later; all else. Powers of two, so that sums are exact in any order."""
 _LEAST_HEAD: Final = 40
 """The first sentence ends no earlier: "Yes." and "1. " are not what an answer says."""
 _OTHER_NUMBERS: Final = 0.6
 """Both name numbers and share none: what words overlap is discounted by this much."""
 _NOTHING_TO_COMPARE: Final = 0.3
 """Neither or only one answer has content words beyond the question's: little says that they agree."""
+_PLAINLY: Final = 20
+"""Characters after normalisation in which two answers that are not equal mostly differ."""
 _SHORT: Final = 400
 """Two answers this short together may be nothing but a choice."""
 
@@ -77,7 +81,13 @@ _MONTHS: Final = {
     for short in (name, name[:3])
     if name != "-"
 }
+_SPELLED: Final = {**_NUMBER_WORDS, **_MONTHS}
+_NO_STEM: Final = _STOP | _SPELLED.keys()
 _WORD: Final = _compile(r"\d[\d,]*\.?\d*|[^\W\d_]\w*")
+_APART: Final = str.maketrans(dict.fromkeys("!\"#$%&'()*+/:;<=>?@[\\]^`{|}~", " "))
+"""Marks that stand between words and in none: without them there are fewer pieces to look up."""
+_NAMES: Final = "^"
+"""Stands before a stem that names something; no word holds it."""
 _ISO_DATE: Final = _compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
 _SENTENCE_END: Final = _compile(r"[.!?]\s+(?=[^\W\d_a-z])|[。！？]|\n")
 _YES_NO: Final = _compile(r"\W*(yes|no|true|false)\b", IGNORECASE)
@@ -131,9 +141,9 @@ def compare(ask: Ask, one: Answer, other: Answer, ignoring: frozenset[JsonPath] 
     if documents[0] is not None and documents[1] is not None:
         return Agreement(differences(*documents, ignoring).agreement, TaskKind.JSON)
     mine, theirs = _said(one), _said(other)
-    if _plain(mine) == _plain(theirs):
+    if _equal(mine, theirs):
         return Agreement(1.0, TaskKind.EQUAL)
-    return _extracted(mine, theirs) or _told(_content(ask.prompt[:MAX_CHARACTERS]), mine, theirs)
+    return _extracted(mine, theirs) or _told(_about(ask.prompt[:MAX_CHARACTERS]).every, mine, theirs)
 
 
 def _extracted(mine: str, theirs: str) -> Agreement | None:
@@ -150,7 +160,7 @@ def _extracted(mine: str, theirs: str) -> Agreement | None:
     return Agreement(float(said[0] == said[1]), TaskKind.FINAL) if all(said) else None
 
 
-def _told(asked: Mapping[str, float], mine: str, theirs: str) -> Agreement:
+def _told(asked: frozenset[str], mine: str, theirs: str) -> Agreement:
     words = _words_agree(asked, mine, theirs)
     verdict = _same(_YES_NO, mine, theirs)
     if verdict is None:
@@ -160,6 +170,18 @@ def _told(asked: Mapping[str, float], mine: str, theirs: str) -> Agreement:
 
 def _said(answer: Answer) -> str:
     return (answer.refusal or answer.text)[:MAX_CHARACTERS]
+
+
+def _equal(one: str, other: str) -> bool:
+    """Whether two answers are the same but for case, accents, white space and marks at the ends.
+
+    Nearly all differ in their first words already, which is cheaper to see. An opening that is long enough is plain by
+    itself: what is cut off after it changes nothing before its end.
+    """
+    openings = [_plain(text[: 10 * _PLAINLY]) for text in (one, other)]
+    if all(len(opening) > _PLAINLY for opening in openings) and openings[0][:_PLAINLY] != openings[1][:_PLAINLY]:
+        return False
+    return _plain(one) == _plain(other)
 
 
 def _plain(text: str) -> str:
@@ -203,46 +225,88 @@ def _overlap(one: Counter[Hashable], other: Counter[Hashable]) -> float:
 # ── text ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _words_agree(asked: Mapping[str, float], one: str, other: str) -> float:
-    mine, theirs = (
-        {word: weight for word, weight in _content(text).items() if word not in asked} for text in (one, other)
-    )
-    size = sqrt(sum(mine.values()) * sum(theirs.values()))
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What a text is about: its stems by their weight (`_WEIGHTS`, each in one), and the numbers among them."""
+
+    weighed: tuple[frozenset[str], frozenset[str], frozenset[str]]
+    numbers: frozenset[str]
+
+    @property
+    def every(self) -> frozenset[str]:
+        """All stems."""
+        return frozenset().union(*self.weighed)
+
+
+def _words_agree(asked: frozenset[str], one: str, other: str) -> float:
+    about = _about(one), _about(other)
+    mine, theirs = ([stems - asked for stems in each.weighed] for each in about)
+    size = sqrt(_weight(mine) * _weight(theirs))
     if not size:
         return _NOTHING_TO_COMPARE
-    shared = sorted(mine.keys() & theirs.keys())
-    overlap = min(1.0, sum(mine[word] + theirs[word] for word in shared) / 2.0 / size)
-    numbers = [{word for word in words if word[0].isdigit()} for words in (mine, theirs)]
+    shared = sum(
+        (my_weight + their_weight) * len(my_stems & their_stems)
+        for my_weight, my_stems in zip(_WEIGHTS, mine, strict=True)
+        for their_weight, their_stems in zip(_WEIGHTS, theirs, strict=True)
+    )
+    overlap = min(1.0, shared / 2.0 / size)
+    numbers = [each.numbers - asked for each in about]
     return overlap * (_OTHER_NUMBERS if all(numbers) and not numbers[0] & numbers[1] else 1.0)
 
 
-def _content(text: str) -> dict[str, float]:
-    """What a text is about, with weights: stems, numbers, and pairs of characters where words are not spaced."""
-    found: dict[str, float] = {}
-    if not text.isascii():
-        text = _MARKS.sub("", normalize("NFKD", text))
-    if "-" in text:
-        text = _ISO_DATE.sub(_spelled, text)
+def _weight(weighed: list[frozenset[str]]) -> float:
+    return sum(weight * len(stems) for weight, stems in zip(_WEIGHTS, weighed, strict=True))
+
+
+@lru_cache(maxsize=_KNOWN_TEXTS)
+def _about(text: str) -> _About:
+    """What a text is about; a stem that stands in several places has the greatest of its weights."""
     end = _SENTENCE_END.search(text, _LEAST_HEAD)
     head = end.end() if end else len(text)
-    for part, weight in ((text[head:], _ELABORATION), (text[:head], 1.0)):
-        for word in set(_WORD.findall(part)):
-            for stem, named in _stems(word):
-                value = weight * _NAMED if named else weight
-                if found.get(stem, 0.0) < value:
-                    found[stem] = value
-    return found
+    first, later = _stems_in(text[:head]), _stems_in(text[head:])
+    second = (first.plain | later.named) - first.named
+    return _About((first.named, second, later.plain - second - first.named), first.numbers | later.numbers)
 
 
-def _spelled(date: Match[str]) -> str:
-    """2024-03-09 as people write it."""
-    year, month, day = date.groups()
-    return f"{int(day)} month{int(month)} {year}"
+@dataclass(frozen=True, slots=True)
+class _Stems:
+    """Of a part of a text: the stems that name something, the others, and all that begin with a digit."""
+
+    named: frozenset[str]
+    plain: frozenset[str]
+    numbers: frozenset[str]
 
 
-@lru_cache(maxsize=_KNOWN_WORDS)
-def _stems(word: str) -> tuple[tuple[str, bool], ...]:
-    """What a word counts as, and whether it names something. A memo of a pure function, bounded."""
+def _stems_in(part: str) -> _Stems:
+    """Most pieces are words in lower case, which need no looking at one by one; the others are remembered."""
+    if part.isascii():
+        part = part.translate(_APART).replace(", ", " ").replace(". ", " ")
+    pieces = set(part.split())
+    words = {piece for piece in pieces if piece.isascii() and piece.islower() and piece.isalpha()}
+    others = (pieces - words) | (words & _SPELLED.keys())
+    found = set(chain.from_iterable(map(_stems, others)))
+    marked = {stem for stem in found if stem[0] == _NAMES}
+    named = frozenset(stem[1:] for stem in marked)
+    plain = {word[:_STEM] for word in words - _NO_STEM}
+    return _Stems(named, frozenset(plain | found - marked), frozenset(stem for stem in named if stem[0].isdigit()))
+
+
+@lru_cache(maxsize=_KNOWN_PIECES)
+def _stems(piece: str) -> tuple[str, ...]:
+    """What a piece between white space counts as; stems that name something have a mark before them.
+
+    A memo of a pure function, bounded.
+    """
+    if not piece.isascii():
+        piece = _MARKS.sub("", normalize("NFKD", piece))
+    if "-" in piece:
+        piece = _ISO_DATE.sub(_spelled, piece)
+    stems = (found for word in _WORD.findall(piece) for found in _stems_of(word))
+    return tuple(_NAMES + stem if named else stem for stem, named in stems)
+
+
+def _stems_of(word: str) -> tuple[tuple[str, bool], ...]:
+    """What a word counts as, and whether it names something; pairs of characters where words are not spaced."""
     if word[0].isdigit():
         return ((word.replace(",", "").rstrip("."), True),)
     lower = word.lower()
@@ -251,7 +315,13 @@ def _stems(word: str) -> tuple[tuple[str, bool], ...]:
         return tuple((lower[i : i + 2], named) for i in range(max(1, len(lower) - 1)))
     if lower in _STOP:
         return ()
-    known = _NUMBER_WORDS.get(lower) or _MONTHS.get(lower)
+    known = _SPELLED.get(lower)
     if known:
         return ((known, True),)
     return ((lower if lower.startswith("month") else lower[:_STEM], word[0] != lower[0]),)
+
+
+def _spelled(date: Match[str]) -> str:
+    """2024-03-09 as people write it."""
+    year, month, day = date.groups()
+    return f"{int(day)} month{int(month)} {year}"

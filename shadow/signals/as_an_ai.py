@@ -4,7 +4,7 @@ from typing import Final
 
 from shadow.answer import Answer, Ask
 from shadow.reading import Measured, NotApplicable, Reading
-from shadow.signals.spoken import spoken
+from shadow.signals.spoken import lowered, spoken
 
 VERSION: Final = 1
 
@@ -15,12 +15,16 @@ PHRASES: Final = (
     "como uma ia", "作为一个ai", "作为ai", "作为人工智能", "作为一个人工智能", "人工知能として", "aiとして",
     "인공지능으로서", "ai로서", "ai 언어 모델",
 )  # fmt: skip
+_SIGNS: Final = ("an ai", "language model", "als ", "en tant ", "como ")
+"""One of these is part of each phrase in ASCII; most texts hold none, and need not be searched for all."""
 
 
 def read(ask: Ask, answer: Answer) -> Reading:
     """1.0 where such a phrase stands anywhere in the beginning of the text."""
     del ask
-    text = spoken(answer).lower().replace("’", "'")
+    text = lowered(spoken(answer))
     if not text:
         return NotApplicable()
+    if text.isascii() and not any(sign in text for sign in _SIGNS):
+        return Measured(0.0)
     return Measured(float(any(phrase in text for phrase in PHRASES)))

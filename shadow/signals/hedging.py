@@ -4,7 +4,7 @@ from typing import Final
 
 from shadow.answer import Answer, Ask
 from shadow.reading import Measured, NotApplicable, Reading
-from shadow.signals.spoken import spoken
+from shadow.signals.spoken import lowered, spoken
 
 VERSION: Final = 1
 
@@ -22,7 +22,7 @@ LEAST: Final = 2
 def read(ask: Ask, answer: Answer) -> Reading:
     """1.0 where at least two words in a hundred (and two in all) are hedges."""
     del ask
-    words = spoken(answer).lower().split()
+    words = lowered(spoken(answer)).split()
     if not words:
         return NotApplicable()
     hedges = sum(map(HEDGES.__contains__, words))

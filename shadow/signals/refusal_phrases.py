@@ -7,6 +7,7 @@ curly quotes are made straight before.
 Not here: what the phrases together mean (`refusal`).
 """
 
+from collections.abc import Iterator
 from re import IGNORECASE, MULTILINE, Pattern
 from re import compile as _compile
 from typing import Final
@@ -44,8 +45,20 @@ def _pattern(*parts: str) -> Pattern[str]:
     return _compile("".join(parts), IGNORECASE)
 
 
-SENTENCE_END: Final = _compile(r"(?<=[.!?])[\"')]*\s+|\n+")
-"""Splits a text into sentences and lines, well enough for its opening."""
+_SENTENCE_END: Final = _compile(r"[.!?][\"')]*\s+|\n+")
+
+
+def sentences(text: str) -> Iterator[str]:
+    """A text's sentences and lines, well enough for its opening; one by one, since few are wanted."""
+    start = 0
+    for end in _SENTENCE_END.finditer(text):
+        stop = end.start() + (end.group()[0] != "\n")
+        if not text[start:stop].isspace() and stop > start:
+            yield text[start:stop]
+        start = end.end()
+    if text[start:].strip():
+        yield text[start:]
+
 
 DECLINES_ACT: Final = _pattern(
     rf"\b(?:i|we)\b[^.!?\n]{{0,60}}?\b{_DECLINES}[^.!?\n]{{0,45}}?\b{_ACT}\b|",
@@ -123,6 +136,18 @@ OFFERS: Final = _pattern(
     r"i(?:'m| am) here to|please (?:provide|ask|let|refrain|consult|contact|rephrase|try))\b",
 )
 """What stands in place of an answer: other help, a question back."""
+_OFFER_SIGNS: Final = (
+    "is there ", "would you", "can i ", "feel free", "let me", "any other", "how ", "happy to", "i'd be", "i would be",
+    "i'm here", "i am here", "please ",
+)  # fmt: skip
+"""One of these is part of each offer."""
+
+
+def offers(sentence: str) -> bool:
+    """Whether a sentence offers something in place of an answer."""
+    lower = sentence.lower()
+    return any(sign in lower for sign in _OFFER_SIGNS) and bool(OFFERS.search(sentence))
+
 
 UNABLE: Final = _pattern(
     r"\b(?:i|we)\b[^.!?\n]{0,25}?\b(?:do(?: no|n')t (?:actually )?|lack |can(?:no|')t|can not|(?:am|'m) (?:not able|",

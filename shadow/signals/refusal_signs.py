@@ -12,8 +12,10 @@ Not here: the weights (`refusal_weights`, fitted by `loadtest/signals_fit.py`) a
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
+from itertools import islice
 from math import log
+from operator import or_
 from re import IGNORECASE, Pattern
 from re import compile as _compile
 from typing import Final
@@ -115,6 +117,8 @@ _PURPOSE: Final = _wording(
     r"\b(?:my (?:purpose|goal|role|programming|guidelines|ethical|design|training|creators?)|",
     r"i(?: am|'m) (?:programmed|designed|here to|committed)|i (?:strive|aim) to)\b",
 )
+_PURPOSE_SIGNS: Final = ("my ", "i am", "i'm ", "i strive", "i aim")
+"""One of these is part of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,7 @@ class Opening:
 def opening_of(text: str) -> Opening:
     """Split a text's head. Curly apostrophes become straight; an apology alone is joined to the next sentence."""
     head = text[:HEAD_CHARACTERS].replace("’", "'").strip()
-    sentences = [part for part in say.SENTENCE_END.split(head) if part.strip()][:_SENTENCES]
+    sentences = list(islice(say.sentences(head), _SENTENCES))
     if len(sentences) > 1 and len(sentences[0]) < _BARE and say.APOLOGY.search(sentences[0]):
         sentences[:2] = [f"{sentences[0]} {sentences[1]}"]
     return Opening(tuple(sentences), tuple(_kinds_in(each) for each in sentences), head, len(text))
@@ -142,10 +146,7 @@ def _kinds_of(word: str) -> int:
 
 
 def _kinds_in(sentence: str) -> int:
-    found = 0
-    for word in _WORD.findall(sentence.lower()):
-        found |= _kinds_of(word)
-    return found
+    return reduce(or_, map(_kinds_of, _WORD.findall(sentence.lower())), 0)
 
 
 def declines(sentence: str, kinds: int) -> bool:
@@ -185,7 +186,7 @@ def _body_of(opening: Opening) -> _Body:
     pairs = tuple(zip(opening.sentences, opening.kinds, strict=True))
     declined = tuple(declines(*pair) for pair in pairs)
     moral = tuple(_lectures(*pair) for pair in pairs)
-    offers = tuple(bool(say.OFFERS.search(each)) for each in opening.sentences)
+    offers = tuple(say.offers(each) for each in opening.sentences)
     turned_at = next((at for at, each in enumerate(opening.sentences) if at and say.TURNS_OPENING.match(each)), None)
     plain = [
         0 if moral[at] or declined[at] or (at and offers[at]) else len(each)
@@ -236,11 +237,22 @@ def _wordings(opening: Opening, body: _Body) -> dict[str, float]:
         "instructs_later": sum(bool(_INSTRUCTS.match(each)) for each in rest[:4]) / 4,
         "promises": bool(_PROMISES.search(three)),
         "condones": bool(kinds & NOT and _CONDONES.search(first)),
-        "purpose": bool(_PURPOSE.search(opening.head)),
+        "purpose": _speaks_of_purpose(opening.head),
         "offers": body.offers,
         "plain_second": body.plain_second,
     }
     return {name: float(value) for name, value in found.items()}
+
+
+def _speaks_of_purpose(head: str) -> bool:
+    lower = head.lower()
+    return any(sign in lower for sign in _PURPOSE_SIGNS) and bool(_PURPOSE.search(head))
+
+
+@lru_cache(maxsize=4)
+def _content_words(text: str) -> frozenset[str]:
+    """Words that are more than grammar. The last are remembered: a prompt is compared with each of its answers."""
+    return frozenset(word for word in _WORD.findall(text.lower()) if len(word) >= _CONTENT)
 
 
 def _amounts(prompt: str, opening: Opening, body: _Body) -> dict[str, float]:
@@ -249,8 +261,7 @@ def _amounts(prompt: str, opening: Opening, body: _Body) -> dict[str, float]:
     def share(kind: int) -> float:
         return sum(bool(kinds & kind) for kinds in opening.kinds) / count
 
-    asked = {word for word in _WORD.findall(prompt[:HEAD_CHARACTERS].lower()) if len(word) >= _CONTENT}
-    said = {word for word in _WORD.findall(opening.sentences[0].lower()) if len(word) >= _CONTENT}
+    asked, said = _content_words(prompt[:HEAD_CHARACTERS]), _content_words(opening.sentences[0])
     return {
         "bad_first": float(bool(first & BAD)),
         "bad": share(BAD),

@@ -116,13 +116,12 @@ _SCRIPTS: Final = (
     (_compile(r"[ऀ-ॿ]"), _HINDI),
 )
 """Told apart by a letter; kana before Han, which Japanese uses too."""
-_NOT_ENGLISH: Final = _compile(
-    r"\b(?:ich|mir|je|puedo|podré|debo|tengo|niego|siento|posible|autorizad\w|voy|dispongo|cuento|posso|poderei|"
-    r"devo|vou|"
-    r"não|recuso|disponho|consigo)\b",
-    IGNORECASE,
-)
+_FOREIGN: Final = (
+    "ich", "mir", "je", "puedo", "podré", "debo", "tengo", "niego", "siento", "posible", "autorizad", "voy", "dispongo",
+    "cuento", "posso", "poderei", "devo", "vou", "não", "recuso", "disponho", "consigo",
+)  # fmt: skip
 """What a speaker of these languages cannot decline without, and English does not have."""
+_NOT_ENGLISH: Final = _compile(rf"\b(?:{'|'.join(_FOREIGN)})\b".replace("autorizad", r"autorizad\w"), IGNORECASE)
 
 
 def declining(text: str) -> Declining | None:
@@ -141,4 +140,5 @@ def _tongues_of(opening: str) -> tuple[_Tongue, ...]:
         for letter, tongue in _SCRIPTS:
             if letter.search(opening):
                 return (tongue,)
-    return _LATIN if _NOT_ENGLISH.search(opening) else ()
+    lower = opening.lower()
+    return _LATIN if any(word in lower for word in _FOREIGN) and _NOT_ENGLISH.search(opening) else ()

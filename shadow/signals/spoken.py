@@ -4,6 +4,7 @@ An answer that only calls tools says nothing, and has neither form nor manner; n
 or one that the provider blocked (`refusal` does).
 """
 
+from functools import lru_cache
 from typing import Final
 
 from shadow.answer import Answer
@@ -15,3 +16,9 @@ MAX_CHARACTERS: Final = 4_000
 def spoken(answer: Answer) -> str:
     """The beginning of what was said in the model's own words; empty where nothing was."""
     return "" if answer.refusal else answer.text[:MAX_CHARACTERS]
+
+
+@lru_cache(maxsize=2)
+def lowered(text: str) -> str:
+    """Lower case, with straight apostrophes. The last are remembered, because several signals ask in turn."""
+    return text.lower().replace("’", "'")

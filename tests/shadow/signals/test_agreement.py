@@ -106,3 +106,43 @@ def test_people_judge_open_answers_likewise(shared_data: Path) -> None:
                 scored.append((agree(ask(row["question"]), said[0], said[1]), all(right)))
     assert (perf_counter() - began) / len(scored) < 0.001
     assert _area(scored) >= 0.83
+
+
+_SAID = st.lists(
+    st.sampled_from(
+        [
+            "river",
+            "Marlow",
+            "rises",
+            "1931",
+            "3,000.50",
+            "two",
+            "May",
+            "don't",
+            "well-known",
+            "2024-03-09",
+            "snake_case",
+            "Äpfel",
+            "café",
+        ]
+    ),
+    min_size=2,
+    max_size=8,
+    unique=True,
+)
+
+
+@given(_SAID, _SAID)
+def test_marks_around_words_change_nothing_whichever_way_the_words_are_looked_up(
+    one: list[str], other: list[str]
+) -> None:
+    """Words in lower case go by sets, others are remembered, texts beyond ASCII are split otherwise: one result."""
+
+    def agreed(before: str, after: str) -> float:
+        texts = [
+            "is what it said, namely " + " ".join(f"{before}{word}{after}" for word in said) for said in (one, other)
+        ]
+        return agree(ask("?"), says(texts[0]), says(texts[1]))
+
+    plain = agreed("", "")
+    assert [agreed("(", ")"), agreed("**", "**"), agreed("“", "”"), agreed("", ",")] == [plain] * 4
