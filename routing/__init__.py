@@ -15,5 +15,6 @@ S  `link`        one process's way to Redis: bounded waits, no retries, a breake
 S  `sentinel`    finds the server that the Sentinels call the master
 S  `cluster`     finds the node of a Cluster that has a key
 S  `connecting`  from an address to a link
+S  `made_store`  which model made which response, for other gateways
 S  `store`       reads exposure from Redis
 """

@@ -59,6 +59,16 @@ class EndpointKeys:
         """Hash: request counters of a rollout (served, fallback, cancelled, …)."""
         return self._name(f"counts:{rollout}")
 
+    @property
+    def made(self) -> str:
+        """Hash with a time to live: how many responses were noted in the two halves."""
+        return self._name("made")
+
+    @property
+    def made_halves(self) -> tuple[str, str]:
+        """Hashes with a time to live: 64 bits of a response's id → the model that made it; written in turn."""
+        return self._name("made:0"), self._name("made:1")
+
     def review(self, epoch: int) -> str:
         """Sorted set, by draw: the ids of the pairs of an epoch that are kept for review."""
         return self._name(f"review:{epoch}")

@@ -7,6 +7,7 @@ P  `firstbyte`   how long a candidate may take to its first byte, learned from s
 P  `events`      the first event of a stream: is it an answer or an error
 P  `presenting`  the endpoint's name in place of the answer's `model`
 P  `origins`     which model made which response, for `previous_response_id`
+S  `elsewhere`   what other gateways know of that
 P  `table`       the routes that this worker serves from, swapped whole
 P  `link`       what a client's connection must tell beyond ASGI
 P  `tally`       the worker's own counters and histograms, for /metrics

@@ -28,6 +28,7 @@ from gateway.data.api import (
     wrong_key,
 )
 from gateway.data.draft import Draft
+from gateway.data.elsewhere import Elsewhere
 from gateway.data.incoming import Incoming, read_incoming
 from gateway.data.link import ClientLeft, Link, Receive, Send
 from gateway.data.origins import Origins
@@ -86,6 +87,7 @@ class App:
         recorder: Recorder,
         origins: Origins,
         health: Health,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._endpoints = config.endpoints
         self._asked_models = config.models
@@ -99,6 +101,7 @@ class App:
         self._proxy = proxy
         self._recorder = recorder
         self._origins = origins
+        self._elsewhere = elsewhere
         self._health = health
         self._passthrough = Passthrough(config.passthrough, proxy.asker, recorder)
         self._ids = count()
@@ -143,6 +146,8 @@ class App:
         endpoint = self._endpoints[fields.model]
         sticky = sticky_key(endpoint, asked)
         self._must_take(route, caller)
+        if api is Api.RESPONSES and self._elsewhere is not None:
+            await self._elsewhere.look(route, scalar_text(fields.previous_response_id), started_at)
         assignment = self._assign(route, api, sticky, asked, started_at)
         if endpoint.present_model_as == "endpoint":
             incoming.without(b"accept-encoding")  # what is compressed cannot be read here

@@ -1,8 +1,9 @@
 """Which model made which response, so that `previous_response_id` goes to the model that has it.
 
 A Responses API keeps its answers on its own server. The next turn must go there for as long as that model serves. What
-one worker learns the others hear of over the control channel, a moment later. Where nobody here knows (another gateway
-made it, or it is long ago), the sticky arm is asked, and on its "not found" the other one: nothing waits to look it up.
+one worker learns the others hear of over the control channel, a moment later; other gateways, and those who come after
+a restart, read it in Redis (`elsewhere`). Where nobody knows, the sticky arm is asked, and on its "not found" the other
+one.
 
 Memory is bounded; the oldest is forgotten first. Kept are 64 bits of a hash of each id: to know that a response exists
 is a right, and ids of one tenant are no business of another process.
@@ -43,19 +44,21 @@ class Origins:
         self._most = most
         self._made: OrderedDict[int, str] = OrderedDict()
         self._news: deque[tuple[int, str]] = deque(maxlen=MOST_NEWS)
+        self._untold: deque[tuple[str, tuple[int, str]]] = deque(maxlen=MOST_NEWS)
 
     def __len__(self) -> int:
         return len(self._made)
 
     def of(self, response: str) -> str | None:
         """The model that made the response, None where it is not known here."""
-        return self._made.get(_short(response))
+        return self._made.get(short(response))
 
-    def note(self, response: str, model: str) -> None:
+    def note(self, endpoint: str, response: str, model: str) -> None:
         """A model has made a response through this worker."""
-        made = (_short(response), model)
+        made = (short(response), model)
         self.learn((made,))
         self._news.append(made)
+        self._untold.append((endpoint, made))
 
     def learn(self, made: Iterable[tuple[int, str]]) -> None:
         """What others have noted."""
@@ -64,9 +67,14 @@ class Origins:
             self._made.popitem(last=False)
 
     def take_news(self, most: int = 1_000) -> tuple[tuple[int, str], ...]:
-        """What was noted here and has not been told yet, oldest first."""
+        """What was noted here and has not been told to this gateway's workers yet, oldest first."""
         return tuple(self._news.popleft() for _ in range(min(most, len(self._news))))
 
+    def take_untold(self, most: int = 1_000) -> tuple[tuple[str, tuple[int, str]], ...]:
+        """Likewise, to other gateways; with the endpoint."""
+        return tuple(self._untold.popleft() for _ in range(min(most, len(self._untold))))
 
-def _short(response: str) -> int:
+
+def short(response: str) -> int:
+    """64 bits of a response id's hash."""
     return int.from_bytes(blake2b(response.encode(), digest_size=8).digest(), "big")

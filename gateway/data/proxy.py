@@ -220,7 +220,8 @@ class Proxy:
             draft.attempt_at = monotonic()
             return request
 
-        return await self.asker.open(model, write, deadlines, insist=insist)
+        # what a request goes on with is kept by one server: another could only say that it has not got it
+        return await self.asker.open(model, write, deadlines, insist=insist, moves_on=not draft.continues)
 
     async def _relay(self, draft: Draft, opened: Opened, send: Send, abort: Callable[[], None]) -> None:
         stream = opened.stream

@@ -38,7 +38,7 @@ class Recorder:
         if self._tracing is not None:
             self._tracing.finish(draft, now)
         if draft.opening and (response := response_id(draft.opening)) is not None:
-            self._origins.note(response, draft.answered_by)
+            self._origins.note(draft.route.endpoint, response, draft.answered_by)
         grant = draft.assignment.grant
         if draft.assignment.is_set_apart:
             by = draft.assignment.by

@@ -20,6 +20,7 @@ from gateway.channel.series import series
 from gateway.config.model import Config
 from gateway.data.app import App, Health
 from gateway.data.counts import Counts
+from gateway.data.elsewhere import Elsewhere
 from gateway.data.firstbyte import FirstByteTimes
 from gateway.data.handover import HandOver
 from gateway.data.origins import Origins
@@ -37,6 +38,7 @@ from rollback.errors import JournalFailed
 from rollback.journal import JournalState, read_journal
 from routing.connecting import connect
 from routing.exposure import Observation
+from routing.made_store import MadeStore
 from routing.store import ExposureStore
 
 logger = logging.getLogger(__name__)
@@ -86,6 +88,8 @@ class _Worker:
         self.tracing = Tracing(telemetry.sample, with_answers=telemetry.gen_ai) if telemetry.otlp is not None else None
         self.redis = connect(runtime.redis)
         self.store = ExposureStore(self.redis, runtime.redis_prefix)
+        self.others = connect(runtime.redis)
+        self.elsewhere = Elsewhere(MadeStore(self.others, runtime.redis_prefix), self.origins)
         self.control = ControlClient(
             runtime.control_socket,
             role="data",
@@ -113,6 +117,7 @@ class _Worker:
             recorder=Recorder(self.counts, self.tally, self.handover, self.origins, self.tracing),
             origins=self.origins,
             health=self.health,
+            elsewhere=self.elsewhere,
         )
         self.server = Server(app, room=self.room)
 
@@ -123,6 +128,7 @@ class _Worker:
         tasks.start_soon(self.control.run)
         tasks.start_soon(self.handover.run)
         tasks.start_soon(self.counts.run, self.store)
+        tasks.start_soon(self.elsewhere.run)
         tasks.start_soon(self.store.follow, self.table.names, self.see, monotonic, POLL_SECONDS, self.redis_changed)
 
     def see(self, endpoint: str, observation: Observation) -> None:
@@ -174,6 +180,7 @@ class _Worker:
             logger.warning("answers were cut at the drain deadline of %s s", drain_seconds)
         with anyio.move_on_after(LAST_FLUSH_SECONDS):
             await self.counts.flush(self.store)
+            await self.elsewhere.tell()
         await self.handover.drain(LAST_FLUSH_SECONDS)
 
     async def close(self) -> None:
@@ -181,6 +188,7 @@ class _Worker:
         await self.server.drain(0)
         self.asker.close()
         await self.redis.aclose()
+        await self.others.aclose()
 
 
 def _table(config: Config, runtime: Runtime) -> RouteTable:

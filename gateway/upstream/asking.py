@@ -4,7 +4,9 @@ The shadow worker mirrors through `unary`; the data path opens streams through `
 running loop.
 
 Where a server cannot be connected to, nothing was sent, and another server of the same model is asked; while the
-model's budget of retries lasts.
+model's budget of retries lasts. So is it, where the caller allows that, for a request that a server has no room for:
+429 and 503 say that nothing was made of it (RFC 6585 §4, RFC 9110 §15.6.4), and the official clients send such a
+request again, too. Any other status may come after the model has worked, and is an answer.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -29,6 +31,7 @@ from routing.request import read
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 """A mirrored answer above this is no text to compare."""
 SHADOW_MARK: Final = (b"x-driftgate-shadow", b"1")
+_NO_ROOM: Final = frozenset({429, 503})
 _SERVER_ERRORS: Final = 500
 _REJECTIONS: Final = 400
 
@@ -88,17 +91,49 @@ class Asker:
         deadlines: Deadlines,
         *,
         insist: bool,
+        moves_on: bool = False,
         pieces: AsyncIterator[bytes] | None = None,
     ) -> Stream:
         """Ask one of the model's servers, and wait for the answer's head; raises `UpstreamFailure`.
 
-        `insist`: ask, even if all of them failed lately. `pieces`: the body follows, as it comes. The caller tells
-        `stream.server` what came of the answer.
+        `insist`: ask, even if all of them failed lately. `moves_on`: where a server has no room, ask another; the last
+        refusal is the answer where none has. `pieces`: the body follows, as it comes. The caller tells `stream.server`
+        what came of the answer.
         """
         model = self._models[model_name]
         model.budget.earn()
-        tried = [server := model.choose(insist=insist)]
+        tried: list[Server] = []
+        stream = await self._connected(model, model.choose(insist=insist), tried, write, deadlines, pieces)
+        while moves_on and stream.status in _NO_ROOM:
+            kind = f"status_{stream.status}"
+            another = model.another(tried, kind)
+            if another is None:
+                break
+            try:
+                following = await self._connected(model, another, tried, write, deadlines, None)
+            except UpstreamFailure:
+                break
+            except BaseException:
+                stream.close()
+                raise
+            if stream.status >= _SERVER_ERRORS:
+                stream.server.failed(kind)
+            stream.close()
+            stream = following
+        return stream
+
+    async def _connected(
+        self,
+        model: Servers,
+        server: Server,
+        tried: list[Server],
+        write: Write,
+        deadlines: Deadlines,
+        pieces: AsyncIterator[bytes] | None,
+    ) -> Stream:
+        """The answer's head from `server`, or from the next that can be connected to; who was asked is in `tried`."""
         while True:
+            tried.append(server)
             try:
                 request = write(server.place)
                 if pieces is None:
@@ -112,7 +147,7 @@ class Asker:
                 another = model.another(tried) if isinstance(error, ConnectFailed) else None
                 if another is None:
                     raise
-                tried.append(server := another)
+                server = another
             else:
                 stream.server = server
                 return stream

@@ -89,11 +89,11 @@ class Servers:
         server.breaker = server.breaker.begun(now)
         return server
 
-    def another(self, tried: Sequence[Server]) -> Server | None:
-        """A server for a request that those in `tried` have not got; None where there is none, or no budget."""
+    def another(self, tried: Sequence[Server], reason: str = "connect") -> Server | None:
+        """A server for a request that those in `tried` have made nothing of; None where there is none, or no budget."""
         now = monotonic()
         server = choose([each for each in self.all if each not in tried], now, insist=False, turn=self._turn)
-        if server is None or not self.may_retry("connect"):
+        if server is None or not self.may_retry(reason):
             return None
         server.breaker = server.breaker.begun(now)
         return server

@@ -5,7 +5,7 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
@@ -24,12 +24,14 @@ from rollback.journal import GenerationNoted, Journal, RolledBackNoted
 from routing.address import parse
 from routing.exposure import Generation, Grant
 from routing.keys import EndpointKeys, exposure_channel
+from tests.gateway.data.keeping import Keeper
 from tests.gateway.model_server import ModelServer, hangs, model_server, says
 from tests.redis_server import RedisServer, binary_of
 
 pytestmark = pytest.mark.anyio
 
 KEYS = EndpointKeys("dg", "chat")
+TURNS = 12
 GRANT = Grant("r1", "new", "salt", 10_000, 1, 3, 1)
 
 
@@ -191,6 +193,50 @@ async def test_a_grant_in_redis_reaches_the_worker_and_its_end_too(
             return int(await running.redis.hget(KEYS.counts("r1"), "candidate") or 0) >= 1
 
         await eventually(counted)
+
+
+async def test_a_conversation_that_began_at_another_gateway_goes_on_where_it_began(redis_server: RedisServer) -> None:
+    """Two gateways on one Redis: a model is asked for what the other one has only where Redis was too slow to tell."""
+    kept = Keeper("new"), Keeper("old")
+    async with (
+        model_server(kept[1]) as old,
+        model_server(kept[0]) as new,
+        gateway(redis_server.url, old, new) as one,
+        gateway(redis_server.url, old, new) as other,
+    ):
+        await one.redis.set(KEYS.grant, json.dumps(_plain(GRANT)), px=60_000)
+        begun = [await _respond_from(one, "candidate") for _ in range(TURNS)]
+
+        async def told() -> bool:
+            return int(await one.redis.hlen(KEYS.made_halves[0])) >= TURNS
+
+        await eventually(told)
+        await one.redis.set(KEYS.grant, json.dumps(_plain(replace(GRANT, weight_bps=1, revision=4))), px=60_000)
+        await _respond_from(other, "stable")
+        asked = len(old.asked)
+        going_on = [await _respond(other, answer.json()["id"]) for answer in begun]
+        assert {(answer.status_code, answer.headers["x-driftgate-arm"]) for answer in going_on} == {(200, "candidate")}
+        assert len(old.asked) < asked + TURNS
+
+
+async def _respond(at: Gateway, previous: str | None = None) -> httpx.Response:
+    """One turn of a conversation that the model keeps."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        body = {
+            "model": "chat",
+            "input": "hi",
+            "user": "ann",
+            **({"previous_response_id": previous} if previous else {}),
+        }
+        return await client.post(f"{at.url}/v1/responses", json=body)
+
+
+async def _respond_from(at: Gateway, arm: str) -> httpx.Response:
+    """The first turn that `arm` answers."""
+    with anyio.fail_after(5):
+        while (answer := await _respond(at)).headers.get("x-driftgate-arm") != arm:  # noqa: ASYNC110 - polled with a deadline
+            await anyio.sleep(0.02)
+    return answer
 
 
 async def test_a_lease_that_nobody_renews_runs_out(

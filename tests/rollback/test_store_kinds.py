@@ -22,6 +22,7 @@ from routing.connecting import connect
 from routing.errors import StoreUnavailable
 from routing.exposure import Generation, Observation
 from routing.keys import EndpointKeys
+from routing.made_store import MadeStore
 from routing.store import ExposureStore
 from shadow.batching import Batch, Home
 from shadow.store import RedisCellStore
@@ -68,6 +69,7 @@ class Stores:
         self.rollouts = RolloutStore(self.link, "dg", replicas=replicas)
         self.exposure = ExposureStore(self.link, "dg", timeout_seconds=2.0)
         self.cells = RedisCellStore(self.link, "dg")
+        self.made = MadeStore(self.link, "dg")
 
     async def observe(self, endpoint: str = "chat") -> Observation:
         """What a worker sees."""
@@ -99,6 +101,8 @@ async def everything(given: Stores, rollout: Rollout) -> None:
     batch = Batch("w", 1, Home(endpoint, rollout.id, rollout.epoch), (), {"shadowed": 3})
     assert await given.cells.flush(batch)
     assert not await given.cells.flush(batch)
+    await given.made.note(endpoint, [(7, "old")], 2.0)
+    assert await given.made.find(endpoint, 7, 2.0) == "old"
     assert await given.rollouts.counts(rollout) == {"stable": 2, "shadowed": 3}
     await given.rollouts.restore(endpoint, Generation(1, "old", 0.0, "ann"))
     assert [known.number for known in await given.rollouts.generations(endpoint)] == [1]

@@ -95,9 +95,9 @@ async def test_what_one_worker_notes_the_others_of_its_role_learn(path: Path) ->
     ):
         await until(lambda: len(server.connected) == 3)
         for number in range(2_500):
-            one.origins.note(f"resp_{number}", "new")
+            one.origins.note("chat", f"resp_{number}", "new")
         await until(lambda: len(two.origins) == 2_500)
-        two.origins.note("resp_of_two", "old")
+        two.origins.note("chat", "resp_of_two", "old")
         await until(lambda: one.origins.of("resp_of_two") == "old")
         assert two.origins.of("resp_7") == "new"
         assert len(it.origins) == 0

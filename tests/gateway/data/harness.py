@@ -7,10 +7,11 @@ is a socket that keeps what it gets.
 import asyncio
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import anyio
 import httpx
@@ -19,6 +20,7 @@ from gateway.config.load import load_text
 from gateway.config.model import Config
 from gateway.data.app import App, Health
 from gateway.data.counts import Counts
+from gateway.data.elsewhere import Elsewhere
 from gateway.data.firstbyte import FirstByteTimes
 from gateway.data.handover import BUFFER_BYTES, HandOver
 from gateway.data.origins import Origins
@@ -33,6 +35,8 @@ from gateway.upstream.asking import Asker
 from rollback.journal import JournalState
 from routing.exposure import Grant, Observation
 from shadow.exchange import Exchange, decode
+
+MakeElsewhere: TypeAlias = Callable[[Origins], Elsewhere | None]
 
 SECRET = "a secret of the tests' own"
 FOREVER = 1e12
@@ -54,6 +58,7 @@ class DataPlane:
     handover: HandOver
     shadow: "ShadowSide"
     origins: Origins
+    elsewhere: Elsewhere | None
     exchanges: list[Exchange] = field(default_factory=list)
     revision: int = 0
 
@@ -121,8 +126,12 @@ async def data_plane(
     limits: ConnectionLimits | None = None,
     shadow_reads: bool = True,
     shadow_buffer: int = BUFFER_BYTES,
+    elsewhere: MakeElsewhere = lambda _: None,
 ) -> AsyncIterator[DataPlane]:
-    """A data plane with the endpoint `chat` on model `old` at `stable`, and a model `new` at `candidate`."""
+    """A data plane with the endpoint `chat` on model `old` at `stable`, and a model `new` at `candidate`.
+
+    `elsewhere`: makes what it shares with other gateways.
+    """
     text = f"""
 models:
   old: {{base_url: "{stable}", model: old, api_key: sk-old, {stable_options}}}
@@ -135,7 +144,7 @@ endpoints:
     config = load_text(text, "test.yaml", {})
     with tempfile.TemporaryDirectory(prefix="dg") as directory:
         async with anyio.create_task_group() as tasks:
-            plane = _built(config, Path(directory) / "shadow.sock", limits, shadow_buffer)
+            plane = _built(config, Path(directory) / "shadow.sock", limits, shadow_buffer, elsewhere)
             plane.shadow.reads = shadow_reads
             await plane.shadow.start()
             tasks.start_soon(plane.handover.run)
@@ -157,12 +166,15 @@ endpoints:
                     plane.asker.close()
 
 
-def _built(config: Config, shadow_socket: Path, limits: ConnectionLimits | None, buffer: int) -> DataPlane:
+def _built(
+    config: Config, shadow_socket: Path, limits: ConnectionLimits | None, buffer: int, make_elsewhere: MakeElsewhere
+) -> DataPlane:
     routes = first_routes(config.endpoints, JournalState())
     table = RouteTable(routes, {name: spec.stable for name, spec in config.endpoints.items()}, config.models)
     asker, counts, tally, health = Asker(config), Counts(), Tally(), Health()
     handover, first_bytes = HandOver(shadow_socket, buffer_bytes=buffer), FirstByteTimes()
     origins = Origins()
+    elsewhere = make_elsewhere(origins)
     app = App(
         config,
         table=table,
@@ -171,11 +183,14 @@ def _built(config: Config, shadow_socket: Path, limits: ConnectionLimits | None,
         recorder=Recorder(counts, tally, handover, origins),
         origins=origins,
         health=health,
+        elsewhere=elsewhere,
     )
     server = Server(app, limits)
     exchanges: list[Exchange] = []
     shadow = ShadowSide(shadow_socket, exchanges)
-    return DataPlane("", 0, config, table, asker, counts, tally, server, health, handover, shadow, origins, exchanges)
+    return DataPlane(
+        "", 0, config, table, asker, counts, tally, server, health, handover, shadow, origins, elsewhere, exchanges
+    )
 
 
 class ShadowSide:

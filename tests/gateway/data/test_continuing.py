@@ -1,27 +1,25 @@
 """A conversation kept on a model server goes on there: `previous_response_id`."""
 
-import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.data.origins import Origins, response_id
+from gateway.data.elsewhere import LOOK_SECONDS, Elsewhere
+from gateway.data.origins import Origins, response_id, short
 from routing.arms import Arm
+from routing.connecting import connect
+from routing.made_store import MadeStore
 from tests.gateway.data.harness import DataPlane, data_plane
-from tests.gateway.model_server import LAST_CHUNK, STREAM_HEAD, Asked, Line, ModelServer, chunk, model_server, whole
+from tests.gateway.data.keeping import NOT_FOUND, Keeper, NotFound
+from tests.gateway.model_server import ModelServer, model_server
+from tests.redis_server import RedisServer, binary_of
 
 pytestmark = pytest.mark.anyio
-
-NotFound = tuple[str, dict[str, object]]
-NOT_FOUND: list[NotFound] = [
-    ("404 Not Found", {"error": {"message": "Response with id 'x' not found.", "code": 404}}),
-    ("400 Bad Request", {"error": {"message": "not found", "code": "previous_response_not_found"}}),
-]
 
 
 @pytest.fixture
@@ -30,42 +28,19 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@dataclass
-class Keeper:
-    """A Responses API that keeps what it said, and goes on with nothing else."""
-
-    name: str
-    not_found: NotFound = NOT_FOUND[0]
-    kept: set[str] = field(default_factory=set)
-
-    async def __call__(self, asked: Asked, line: Line) -> None:
-        """Answer as the script of a `model_server`."""
-        body = json.loads(asked.body)
-        previous = body.get("previous_response_id")
-        if previous is not None and previous not in self.kept:
-            status, error = self.not_found
-            await line.send(whole(json.dumps(error).encode(), status))
-            return
-        made = f"resp_{self.name}_{len(self.kept)}"
-        self.kept.add(made)
-        response = {"id": made, "object": "response", "model": self.name, "output": []}
-        if body.get("stream"):
-            await line.send(STREAM_HEAD)
-            for kind in ("created", "completed"):
-                said = json.dumps({"type": f"response.{kind}", "response": response})
-                await line.send(chunk(f"event: response.{kind}\ndata: {said}\n\n".encode()))
-            await line.send(LAST_CHUNK)
-        else:
-            await line.send(whole(json.dumps(response).encode()))
-
-
 @asynccontextmanager
-async def both(old: Keeper, new: Keeper) -> AsyncIterator[tuple[DataPlane, ModelServer, ModelServer]]:
-    """A data plane between two servers that keep responses."""
+async def both(
+    old: Keeper, new: Keeper, made: MadeStore | None = None, look_seconds: float = 2.0
+) -> AsyncIterator[tuple[DataPlane, ModelServer, ModelServer]]:
+    """A data plane between two servers that keep responses; `made`: what it shares with other gateways."""
+
+    def elsewhere(origins: Origins) -> Elsewhere | None:
+        return None if made is None else Elsewhere(made, origins, look_seconds=look_seconds)
+
     async with (
         model_server(old) as stable,
         model_server(new) as candidate,
-        data_plane(stable.base_url, candidate.base_url) as plane,
+        data_plane(stable.base_url, candidate.base_url, elsewhere=elsewhere) as plane,
     ):
         yield plane, stable, candidate
 
@@ -151,18 +126,98 @@ async def test_what_another_worker_saw_is_known_here() -> None:
     async with both(Keeper("old"), Keeper("new", kept={"resp_7"})) as (plane, stable, _):
         plane.expose(1)
         elsewhere = Origins()
-        elsewhere.note("resp_7", "new")
+        elsewhere.note("chat", "resp_7", "new")
         plane.origins.learn(elsewhere.take_news())
         assert (await ask(plane, "resp_7")).headers["x-driftgate-arm"] == "candidate"
         assert stable.asked == []
 
 
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """The server that we ship."""
+    server = RedisServer(binary_of("valkey"), tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+@asynccontextmanager
+async def made_store(server: RedisServer, most: int = 50_000) -> AsyncIterator[MadeStore]:
+    """What a gateway has of Redis for this."""
+    link = connect(server.url, timeout_seconds=2.0)
+    yield MadeStore(link, "dg", most=most)
+    await link.aclose()
+
+
+@pytest.mark.parametrize(("weight", "keeper"), [(1, "new"), (10_000, "old")])
+async def test_what_another_gateway_saw_is_read_from_redis(redis_server: RedisServer, weight: int, keeper: str) -> None:
+    """Whatever the sticky arm is; asked once, since it is remembered."""
+    models = {name: Keeper(name, kept={"resp_elsewhere"} if name == keeper else set()) for name in ("old", "new")}
+    async with made_store(redis_server) as made, both(models["old"], models["new"], made) as (plane, *servers):
+        await made.note("chat", [(short("resp_elsewhere"), keeper)], 2.0)
+        plane.expose(weight)
+        answers = [await ask(plane, "resp_elsewhere") for _ in range(3)]
+        assert [answer.json()["model"] for answer in answers] == [keeper] * 3
+        assert {len(server.asked) for server in servers} == {0, 3}
+        assert _scripts_run(redis_server) == 2
+
+
+async def test_redis_is_asked_by_nobody_else(redis_server: RedisServer) -> None:
+    """Not where a conversation begins, nor where this gateway knows, nor where no candidate serves anybody."""
+    async with made_store(redis_server) as made, both(Keeper("old"), Keeper("new"), made) as (plane, *_):
+        plane.expose(10_000)
+        first = made_by(await ask(plane))
+        await ask(plane, first)
+        await plane.ask({"model": "chat", "messages": [], "previous_response_id": "resp_nowhere"})
+        plane.expose(0)
+        await ask(plane, "resp_nowhere")
+        assert _scripts_run(redis_server) == 0
+
+
+async def test_a_redis_that_does_not_answer_costs_a_conversation_nothing_but_a_detour(
+    redis_server: RedisServer,
+) -> None:
+    """The sticky arm is asked, and on its "not found" the other; this gateway knows from then on."""
+    new = Keeper("new", kept={f"resp_{number}" for number in range(8)})
+    async with made_store(redis_server) as made, both(Keeper("old"), new, made, LOOK_SECONDS) as (plane, *_):
+        for number in range(8):
+            await made.note("chat", [(short(f"resp_{number}"), "new")], 2.0)
+        plane.expose(1)
+        redis_server.freeze()
+        try:
+            answers = [await ask(plane, f"resp_{number}") for number in range(8)]
+        finally:
+            redis_server.thaw()
+        assert [(answer.status_code, answer.json()["model"]) for answer in answers] == [(200, "new")] * 8
+
+
+async def test_what_redis_keeps_of_responses_is_bounded(redis_server: RedisServer) -> None:
+    """The last ones are known, at least as many as fit into one half; the oldest are not."""
+    async with made_store(redis_server, most=10) as made:
+        for number in range(45):
+            await made.note("chat", [(number, f"m{number}")], 2.0)
+            if number % 7 == 0:
+                known = [at for at in range(45) if await made.find("chat", at, 2.0) is not None]
+                assert known == list(range(known[0], number + 1))
+                assert min(number + 1, 10) <= len(known) <= 20
+        with redis_server.client() as client:
+            for name in client.scan_iter("dg:*"):
+                assert 0 < client.ttl(name) <= 7 * 86_400
+
+
+def _scripts_run(server: RedisServer) -> int:
+    with server.client() as client:
+        stats = client.info("commandstats")
+    return sum(int(stats.get(f"cmdstat_{name}", {}).get("calls", 0)) for name in ("eval", "evalsha_ro", "eval_ro"))
+
+
+@settings(deadline=None)
 @given(ids=st.lists(st.text(min_size=1, max_size=8), max_size=60), most=st.integers(1, 20))
 def test_memory_is_bounded_and_the_oldest_is_forgotten(ids: list[str], most: int) -> None:
     """The last ones are known, and no more than the bound is kept."""
     origins = Origins(most)
     for number, each in enumerate(ids):
-        origins.note(each, f"m{number}")
+        origins.note("chat", each, f"m{number}")
     assert len(origins) == min(most, len(set(ids)))
     for each in dict.fromkeys(ids[-1:]):
         assert origins.of(each) == f"m{len(ids) - 1}"

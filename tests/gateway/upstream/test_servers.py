@@ -12,6 +12,8 @@ from gateway.upstream.asking import Asker
 from gateway.upstream.breaker import FAILURES, FIRST_PAUSE_SECONDS
 from gateway.upstream.checks import watch
 from gateway.upstream.errors import LeftAlone, Saturated, UpstreamFailure
+from gateway.upstream.outgoing import Outgoing
+from gateway.upstream.target import Place
 from tests.gateway.model_server import (
     Asked,
     Line,
@@ -191,3 +193,77 @@ async def _until(met: object, seconds: float = 5.0 + FIRST_PAUSE_SECONDS) -> Non
 
 def _name(server: ModelServer) -> str:
     return f"127.0.0.1:{server.port}/v1"
+
+
+@pytest.mark.parametrize("status", ["503 Service Unavailable", "429 Too Many Requests"])
+async def test_a_server_without_room_costs_nobody_an_answer(status: str) -> None:
+    """It says that it made nothing of the request, so another is asked: the same bytes, once, and within the budget."""
+    async with model_server(refuses(status)) as full, model_server(says("b")) as free:
+        async with asking([full.base_url, free.base_url]) as asker:
+            for _ in range(6):
+                assert await opened(asker) == 200
+            assert asker.client.busy == 0
+        assert len(full.asked) >= 3
+        assert len(free.asked) == 6
+        assert {asked.body for asked in (*full.asked, *free.asked)} == {BODY.replace(b"chat", b"m")}
+
+
+async def test_where_no_server_has_room_the_last_refusal_is_the_answer() -> None:
+    """Each was asked once; its own words reach the caller, and one that is gone meanwhile makes it no worse."""
+    async with model_server(refuses("503 Service Unavailable")) as one, model_server(refuses("429 Busy")) as other:
+        async with asking([one.base_url, other.base_url, f"http://127.0.0.1:{free_port()}/v1"]) as asker:
+            assert await opened(asker) in (429, 503)
+            assert asker.client.busy == 0
+        assert (len(one.asked), len(other.asked)) == (1, 1)
+
+
+async def test_without_budget_a_refusal_is_the_answer() -> None:
+    """Retries multiply load just when there is too little room: most requests are sent once."""
+    async with model_server(refuses("503 Service Unavailable")) as one, model_server(refuses("503 Full")) as other:
+        async with asking([one.base_url, other.base_url]) as asker:
+            for _ in range(40):
+                assert await opened(asker) == 503
+        assert len(one.asked) + len(other.asked) < 40 + 25
+
+
+@pytest.mark.parametrize("status", ["500 Internal Server Error", "502 Bad Gateway", "504 Gateway Timeout", "400 Bad"])
+async def test_what_a_server_may_have_worked_on_is_sent_to_no_other(status: str) -> None:
+    """Nor is anything where the caller does not want it: mirrors, and what goes on with one server's own answers."""
+    async with model_server(refuses(status)) as one, model_server(says("b")) as other:
+        async with asking([one.base_url, other.base_url]) as asker:
+            statuses = [await opened(asker) for _ in range(4)]
+        assert statuses.count(200) == 2
+    async with model_server(refuses("503 Full")) as one, model_server(says("b")) as other:
+        async with asking([one.base_url, other.base_url]) as asker:
+            statuses = [await opened(asker, moves_on=False) for _ in range(4)]
+        assert statuses.count(503) == 2
+
+
+async def test_whoever_leaves_between_two_servers_leaves_no_connection() -> None:
+    """The first has refused, the second says nothing."""
+    async with model_server(refuses("503 Full")) as full, model_server(hangs()) as silent:
+        async with asking([full.base_url, silent.base_url]) as asker, anyio.create_task_group() as tasks:
+            for _ in range(4):
+                tasks.start_soon(opened, asker)
+            await _until(lambda: len(silent.asked) == 4)
+            tasks.cancel_scope.cancel()
+        assert asker.client.busy == 0
+
+
+def refuses(status: str) -> Script:
+    """A server that answers everything with this."""
+    return answers(whole(b'{"error": {}}', status))
+
+
+async def opened(asker: Asker, *, moves_on: bool = True) -> int:
+    """One question as the data path asks it; the status of its answer."""
+    target = asker.target("m")
+
+    def write(place: Place) -> Outgoing:
+        return asker.preparer.request(target, CHAT, [], BODY, model="chat", place=place)
+
+    stream = await asker.open("m", write, asker.deadlines(target), insist=True, moves_on=moves_on)
+    while await stream.read():
+        pass
+    stream.close()
+    return stream.status

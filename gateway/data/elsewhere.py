@@ -1,0 +1,80 @@
+"""What other gateways know: which model made the response that a conversation goes on with.
+
+Only where no worker of this gateway knows, and a rollout exposes a candidate, is Redis asked: in at most
+`LOOK_SECONDS`, by at most `MOST_AT_ONCE` requests at a time, and over a link of its own, so that neither a slow answer
+nor many of them take anything from what keeps the leases. What is found is remembered. Without an answer it is as if
+nobody knew: the sticky arm is asked, and on its "not found" the other one (`gateway.data.proxy`).
+
+What was made here is told to Redis in the background. Nothing waits for it, and what cannot be told is forgotten.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import anyio
+
+from gateway.data.origins import Origins, short
+from routing.errors import StoreUnavailable
+from routing.exposure import Route
+
+LOOK_SECONDS: Final = 0.025
+"""What a frozen Redis may cost a request. The link asks it no more after three of them."""
+MOST_AT_ONCE: Final = 32
+TELL_EVERY_SECONDS: Final = 0.25
+"""Sooner than a person's next turn."""
+TELL_SECONDS: Final = 0.5
+
+
+class MadeStore(Protocol):
+    """What is needed of `routing.made_store.MadeStore`; both raise `StoreUnavailable`."""
+
+    async def note(self, endpoint: str, made: Sequence[tuple[int, str]], seconds: float) -> None:
+        """Remember who made these."""
+
+    async def find(self, endpoint: str, response: int, seconds: float) -> str | None:
+        """The model that made it."""
+
+
+class Elsewhere:
+    """One worker's way to what others have noted, for its `origins`."""
+
+    def __init__(self, store: MadeStore, origins: Origins, *, look_seconds: float = LOOK_SECONDS) -> None:
+        self._store = store
+        self._origins = origins
+        self._look_seconds = look_seconds
+        self._asking = 0
+
+    async def look(self, route: Route, response: str | None, now: float) -> None:
+        """See to it that `origins` knows who made the response, if anybody does and it matters."""
+        grant = route.live_grant(now)
+        if response is None or grant is None or not grant.exposes or self._origins.of(response) is not None:
+            return
+        if self._asking >= MOST_AT_ONCE:
+            return
+        self._asking += 1
+        try:
+            model = await self._store.find(route.endpoint, short(response), self._look_seconds)
+        except StoreUnavailable:
+            return
+        finally:
+            self._asking -= 1
+        if model is not None:
+            self._origins.learn(((short(response), model),))
+
+    async def run(self) -> None:
+        """Tell for ever."""
+        while True:
+            await anyio.sleep(TELL_EVERY_SECONDS)
+            await self.tell()
+
+    async def tell(self) -> None:
+        """Tell what was made here since the last time."""
+        by_endpoint: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+        for endpoint, made in self._origins.take_untold():
+            by_endpoint[endpoint].append(made)
+        for endpoint, all_made in by_endpoint.items():
+            try:
+                await self._store.note(endpoint, all_made, TELL_SECONDS)
+            except StoreUnavailable:
+                return
