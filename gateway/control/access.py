@@ -23,7 +23,11 @@ _Connection: TypeAlias = ASGIConnection[Any, Any, Any, Any]
 
 
 class Unauthenticated(Exception):
-    """No key, or a wrong one."""
+    """No key."""
+
+
+class UnknownKey(Unauthenticated):
+    """A key, and it opens nothing."""
 
 
 class Forbidden(Exception):
@@ -35,12 +39,14 @@ def open_to(role: Role) -> dict[str, str]:
     return {NEEDS: role.value}
 
 
-def permitted(need: str | None, caller: Caller | None) -> None:
-    """Raises where a route with this need is closed to this caller (None: unknown)."""
+def permitted(need: str | None, caller: Caller | None, *, offered: bool = False) -> None:
+    """Raises where a route with this need is closed to this caller (None: unknown; `offered`: in spite of a key)."""
     if need == ANYBODY:
         return
     if need is None:
         raise Forbidden("this route is closed: it does not say who may call it")
+    if caller is None and offered:
+        raise UnknownKey("this gateway does not know the key, or it has ended; `driftgate key list` shows who has one")
     if caller is None:
         raise Unauthenticated("this needs a key: send it as `Authorization: Bearer …` (DRIFTGATE_ADMIN_KEY)")
     if not caller.may_act_as(Role(need)):
@@ -80,7 +86,8 @@ class Gate:
         headers = connection.headers
         same_origin(headers, is_open=self._keys.is_open, follows_link=_follows_link(connection))
         caller = self._caller(connection)
-        permitted(handler.opt.get(NEEDS), caller)
+        offered = bearer(headers.get("authorization")) is not None
+        permitted(handler.opt.get(NEEDS), caller, offered=offered)
         endpoint = connection.path_params.get("endpoint")
         if caller is not None and isinstance(endpoint, str) and not caller.may_reach(endpoint):
             raise Forbidden(f"the key {caller.name!r} may not reach the endpoint {endpoint!r}")

@@ -10,7 +10,8 @@ from typing import Final
 
 from gateway.channel.series import name_of
 
-CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE: Final = "text/plain; version=0.0.4"
+"""The framework adds the charset. Said twice, Prometheus refuses the whole scrape."""
 
 METRICS: Final[Mapping[str, tuple[str, str]]] = {
     "driftgate_requests_total": ("counter", "Requests of applications, by answering arm and outcome."),

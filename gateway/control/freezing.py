@@ -34,7 +34,7 @@ class Freezing:
         """End a freeze."""
         self._check(endpoint)
         loaded = await self._store.load(endpoint)
-        said = reason or f"unfrozen by {actor}"
+        said = f"unfrozen by {actor}" + (f" ({reason})" if reason else "")
         entry = audit.noted(loaded.rollout, at=loaded.now, actor=actor, action="unfreeze", reason=said)
         there = await self._store.unfreeze(endpoint, entry)
         return self._answer(endpoint, None, said if there else f"{endpoint} was not frozen")

@@ -10,6 +10,7 @@ from litestar import Litestar, Response, Router
 from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.control.access import Gate, open_to
 from gateway.control.admin import ROUTES
@@ -62,13 +63,35 @@ async def _secured(response: Response[Any]) -> Response[Any]:
     return response
 
 
+def answering_head(app: ASGIApp) -> ASGIApp:
+    """`app` that answers HEAD as GET without the body, which it does not by itself (RFC 9110 §9.1 wants it)."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("method") != "HEAD":
+            await app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {
+                    "type": "http.response.body",
+                    "body": b"",
+                    "more_body": False,
+                }  # a stream would go on for ever
+            await send(message)
+
+        await app({**scope, "method": "GET"}, receive, send_head)  # type: ignore[arg-type] # the same keys
+
+    return answer
+
+
 class Server(uvicorn.Server):
     """uvicorn that leaves signals to the process, and says when it listens."""
 
     def __init__(self, app: Litestar, on_started: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
-                app,
+                answering_head(app),
                 http="httptools",
                 ws="none",
                 lifespan="off",

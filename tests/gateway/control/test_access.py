@@ -79,6 +79,14 @@ async def test_every_route_for_every_role(gateway: Gateway) -> None:
                     assert status not in (401, 403), (path, role)
 
 
+async def test_a_wrong_key_is_told_from_none(gateway: Gateway) -> None:
+    """Who sent one must not be told to send one."""
+    async with httpx.AsyncClient(base_url=gateway.address) as http:
+        for headers, title in (({}, "key needed"), ({"authorization": "Bearer nobodys"}, "wrong key")):
+            answer = await http.get("/admin/v1/endpoints", headers=headers)
+            assert (answer.json()["title"], answer.headers["www-authenticate"]) == (title, "Bearer")
+
+
 async def test_a_key_for_one_endpoint_reaches_no_other(gateway: Gateway) -> None:
     """Neither by name nor in lists."""
     headers = {"authorization": "Bearer token-mail"}

@@ -133,13 +133,35 @@ WRONG: Final = [
 
 
 async def test_errors_are_problem_details(gateway: Gateway) -> None:
-    """RFC 9457, never a traceback."""
+    """RFC 9457, never a traceback; what the framework refuses says what to do, too."""
+    told = []
     for method, path, content, status in WRONG:
         answer = await gateway.http.request(method, path, content=content)
         assert answer.status_code == status, (method, path, content[:20])
         assert answer.headers["content-type"].startswith("application/problem+json")
         assert set(answer.json()) == {"type", "title", "status", "detail", "instance"}
         assert "Traceback" not in answer.text
+        told.append((answer.json()["detail"], answer.headers.get("allow", "")))
+    assert told[2][0] == "there is nothing at this path; GET /schema lists what there is"
+    assert told[3] == ("DELETE is not possible here; possible: GET, HEAD", "GET, HEAD")
+    assert (await gateway.post("rollouts", {}, 400))["detail"] == "body: Object missing required field `candidate`"
+    assert (await gateway.post("rollouts", None, 400))["detail"] == "send a JSON object"
+
+
+async def test_head_is_get_without_the_body(gateway: Gateway) -> None:
+    """Health checkers ask so; even of the stream of events, which would have no end."""
+    for path in ("/healthz", "/readyz", "/admin/v1/endpoints", "/metrics", "/schema", "/admin/v1/events", "/nope"):
+        with anyio.fail_after(10):
+            answer = await gateway.http.head(path)
+        assert answer.status_code == (404 if path == "/nope" else 200), path
+        assert answer.content == b""
+    assert (await gateway.http.head("/admin/v1/endpoints/chat/pause")).status_code == 405
+
+
+async def test_metrics_name_their_charset_once(gateway: Gateway) -> None:
+    """Prometheus 3 refuses a scrape whose content type names a parameter twice."""
+    answer = await gateway.http.get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
 
 
 async def test_events_tell_of_a_transition(gateway: Gateway) -> None:
