@@ -17,6 +17,7 @@ import msgspec
 from gateway.cli import wire
 from gateway.cli.errors import CommandFailed, ExitCode, NotConnected, Refused, Unreachable
 from gateway.cli.options import KEY_VARIABLE
+from gateway.plain import shown_json
 
 T = TypeVar("T")
 
@@ -39,9 +40,9 @@ class Answer:
     raw: bytes
 
     def as_(self, kind: type[T]) -> T:
-        """The answer as a value of `kind`."""
+        """The answer as a value of `kind`, with texts that a terminal may be shown."""
         try:
-            return msgspec.json.decode(self.raw, type=kind)
+            return msgspec.convert(shown_json(msgspec.json.decode(self.raw)), type=kind)
         except msgspec.MsgspecError as error:
             fix = "gateway and command may be of different versions: `driftgate --version`"
             raise CommandFailed(f"the gateway's answer makes no sense here: {error}", fix) from error
@@ -150,12 +151,13 @@ def _answered(client: httpx.Client, method: str, path: str, body: Mapping[str, o
 def _refused(server: str, response: httpx.Response) -> Refused:
     status = response.status_code
     try:
-        problem = msgspec.json.decode(response.content, type=wire.Problem)
-    except msgspec.MsgspecError:
+        problem = Answer(response.content).as_(wire.Problem)
+    except CommandFailed:
         fix = "--server must name the admin listener, by default http://127.0.0.1:8081"
         return Refused(f"{server} answered {status}, and not as a driftgate gateway would", fix, status)
     said = problem.detail or problem.title or f"the gateway answered {status}"
-    return Refused(said.rstrip("."), _FIXES.get(status, ""), status)
+    # most refusals name the command that comes next; a general hint after one would only be in its way
+    return Refused(said.rstrip("."), "" if "`driftgate " in said else _FIXES.get(status, ""), status)
 
 
 def _of(endpoint: str) -> str:

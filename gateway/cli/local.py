@@ -11,7 +11,7 @@ from gateway.cli import printing
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.options import Json
 from gateway.config import starter
-from gateway.config.load import examine_file
+from gateway.config.load import STANDARD_INPUT, examine_file
 from gateway.keys import SECRET_VARIABLE, KeyRing, KeySecretMissing
 
 DEFAULT_FILE = Path("driftgate.yaml")
@@ -38,7 +38,9 @@ def init(
 
 
 def check(
-    path: Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration file.")] = DEFAULT_FILE,
+    path: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="The configuration file; `-` reads standard input.")
+    ] = DEFAULT_FILE,
     *,
     as_json: Json = False,
 ) -> None:
@@ -59,6 +61,7 @@ def check(
         for warning in warnings:
             printing.show(f"warning: {warning}")
         count = len(examined.problems)
-        printing.show(f"{path}: {'1 error' if count == 1 else f'{count} errors'}" if count else f"{path}: ok")
+        shown = "stdin" if str(path) == STANDARD_INPUT else path
+        printing.show(f"{shown}: {'1 error' if count == 1 else f'{count} errors'}" if count else f"{shown}: ok")
     if examined.problems:
         raise typer.Exit(ExitCode.FAILED)

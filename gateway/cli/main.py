@@ -11,6 +11,7 @@ import traceback
 from typing import Annotated, Final, NoReturn
 
 import typer
+from typer.exceptions import TyperException
 
 from gateway.cli import (
     apikeys,
@@ -88,11 +89,11 @@ def root(
 def main() -> NoReturn:
     """Run the command line; ends the process with the command's exit code."""
     try:
-        app(prog_name="driftgate")
+        _run(as_json="--json" in sys.argv[1:])
     except CommandFailed as error:
         _complain(error.message, error.fix)
         sys.exit(error.code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # the reader of the pipe has enough; nothing more can be said to it, not even by the interpreter's last flush
@@ -104,6 +105,17 @@ def main() -> NoReturn:
         _complain(f"an error of driftgate itself: {type(error).__name__}: {error}", f"{DEBUG_VARIABLE}=1 shows where")
         sys.exit(ExitCode.FAILED)
     raise AssertionError("Typer ends the process")
+
+
+def _run(*, as_json: bool) -> NoReturn:
+    """Run the command. Typer words a wrong command line for people; a program gets it as it gets every other error."""
+    if not as_json:
+        app(prog_name="driftgate")
+    try:
+        sys.exit(app(prog_name="driftgate", standalone_mode=False))
+    except TyperException as error:
+        fix = "`--help` after the command shows what it takes"
+        raise CommandFailed(error.format_message().rstrip("."), fix, error.exit_code) from error
 
 
 def _complain(message: str, fix: str) -> None:

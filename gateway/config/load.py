@@ -6,6 +6,7 @@ configuration that can be served, and raise.
 """
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from gateway.config.errors import ConfigError, Problem
 from gateway.config.fields import WRITTEN
 from gateway.config.model import Config
 
+STANDARD_INPUT: Final = "-"
 STATE_DIR_VARIABLE: Final = "DRIFTGATE_STATE_DIR"
 _STANDS_IN: Final = "http://unset.invalid"
 """Takes the place of an unset variable while the rest is examined; no option is judged by it."""
@@ -45,14 +47,17 @@ def load_text(text: str, source: str = "driftgate.yaml", env: Mapping[str, str] 
 
 
 def examine_file(path: str | Path, env: Mapping[str, str] | None = None, *, unset_is_fatal: bool = False) -> Examined:
-    """As `examine`, for a file; one that cannot be read is a problem too."""
+    """As `examine`, for a file, or for standard input; one that cannot be read is a problem too."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = (
+            sys.stdin.buffer.read().decode() if str(path) == STANDARD_INPUT else Path(path).read_text(encoding="utf-8")
+        )
     except (OSError, UnicodeDecodeError) as error:
         reason = (error.strerror or str(error)) if isinstance(error, OSError) else "it is not UTF-8 text"
         fix = "name another file with -c, or let `driftgate init` write one"
         return Examined(None, (Problem(str(path), 1, 1, "", f"cannot be read: {reason}", fix),), ())
-    return examine(text, str(path), os.environ if env is None else env, unset_is_fatal=unset_is_fatal)
+    source = "stdin" if str(path) == STANDARD_INPUT else str(path)
+    return examine(text, source, os.environ if env is None else env, unset_is_fatal=unset_is_fatal)
 
 
 def examine(text: str, source: str, env: Mapping[str, str], *, unset_is_fatal: bool = False) -> Examined:

@@ -16,53 +16,52 @@ from gateway.control.operations import Started, Wish
 from gateway.control.rolling import Order
 from gateway.control.views import View, rollout_view
 from gateway.keys import Role
+from gateway.plain import one_line
 from rollback.errors import NotPossible
 
 
-class StartBody(msgspec.Struct, forbid_unknown_fields=True):
+class ReasonBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Why: one line. A long one is cut, never refused, for no rollback may fail on its reason."""
+
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        self.reason = one_line(self.reason)
+
+
+class StartBody(ReasonBody, kw_only=True):
     """What to start. `expect`: changes that are wanted, such as `refusal=+1pp..+6pp`; `replace` ends what runs."""
 
     candidate: str
     plan: str | None = None
-    reason: str = ""
     expect: list[str] = []
     replace: bool = False
 
 
-class ReasonBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Why."""
-
-    reason: str = ""
-
-
-class PromoteBody(msgspec.Struct, forbid_unknown_fields=True):
+class PromoteBody(ReasonBody, kw_only=True):
     """Why, and how far: `full` bypasses all evidence."""
 
-    reason: str = ""
     full: bool = False
     step: bool = False
 
 
-class RollbackBody(msgspec.Struct, forbid_unknown_fields=True):
+class RollbackBody(ReasonBody, kw_only=True):
     """Why, and to which generation; without one, to the model that was stable before."""
 
-    reason: str = ""
     to: int | None = None
 
 
-class RetryBody(msgspec.Struct, forbid_unknown_fields=True):
+class RetryBody(ReasonBody, kw_only=True):
     """Why the same candidate deserves another try, or which other one to take. Without a plan: the last one's."""
 
     candidate: str = ""
     plan: str | None = None
-    reason: str = ""
     expect: list[str] = []
 
 
-class FreezeBody(msgspec.Struct, forbid_unknown_fields=True):
+class FreezeBody(ReasonBody, kw_only=True):
     """Why, and for how long, such as `4h`; without `for` until somebody unfreezes."""
 
-    reason: str = ""
     lasting: str | None = msgspec.field(default=None, name="for")
 
 

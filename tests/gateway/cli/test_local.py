@@ -56,6 +56,30 @@ def test_check_says_the_same_as_json(run: Run, tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_check_reads_standard_input(tmp_path: Path) -> None:
+    """A template's output can be checked without a file; what it names lies relative to where the command runs."""
+    (tmp_path / "terse.txt").write_text("Be terse.", encoding="utf-8")
+    text = f"{SMALL.replace('}}', ', system_prompt: terse.txt}}', 1)}workrs: 4\n"
+    command = [sys.executable, "-m", "gateway.cli", "check", "-"]
+    done = subprocess.run(command, input=text, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == [
+        "error: stdin:3:1: workrs: unknown key: did you mean workers?",
+        "stdin: 1 error",
+    ]
+
+
+def test_a_wrong_command_line_is_json_where_json_was_asked_for(run: Run) -> None:
+    """A program gets every error in one shape, and the exit code of a wrong command line."""
+    for arguments, says in (
+        (("status", "--json"), "Missing argument 'endpoint'"),
+        (("check", "f.yaml", "--bogus", "--json"), "No such option: --bogus"),
+        (("bogus", "--json"), "No such command 'bogus'"),
+    ):
+        ran = run(*arguments)
+        assert (ran.code, ran.json["error"]["message"]) == (2, says)
+        assert "--help" in ran.json["error"]["fix"]
+
+
 def test_check_needs_no_secrets(run: Run, tmp_path: Path) -> None:
     """Unset variables and a missing key secret are warnings here, and errors only for `serve`."""
     text = SMALL.replace("/v1}", "/v1, api_key: ${MODEL_KEY}}")

@@ -193,3 +193,15 @@ def test_a_gateway_that_is_not_there_is_one_sentence(run: Run) -> None:
 def test_an_address_that_is_none_is_a_usage_error(run: Run) -> None:
     """Said before anything is asked."""
     assert run("list", "--server", "127.0.0.1:8081").code == 2
+
+
+def test_what_others_wrote_cannot_steer_the_terminal(run: Run, admin: Admin) -> None:
+    """A reason, or a model server's own words in an error, reach the terminal without control characters."""
+    note = "frozen (evil\x1b[2J\x07 \u202egnitar): nothing widens"
+    admin.on(f"POST {CHAT}/freeze", {"notes": [note]})
+    assert run("freeze", "chat", "--server", admin.url).out == "chat: frozen (evil[2J gnitar): nothing widens\n"
+    admin.on(
+        f"POST {CHAT}/pause", {"title": "no", "detail": "it said \x1b[31mno; `driftgate start` begins one"}, status=409
+    )
+    refused = run("pause", "chat", "--server", admin.url)
+    assert refused.err == "driftgate: it said [31mno; `driftgate start` begins one\n", "one next step, not two"

@@ -7,6 +7,7 @@ from typing import Any, Final
 import anyio
 import pytest
 
+from gateway.plain import LONGEST_REASON
 from tests.gateway.control.gateways import Gateway, own_redis, running
 
 pytestmark = pytest.mark.anyio
@@ -56,6 +57,15 @@ async def test_a_frozen_endpoint_neither_starts_nor_widens_but_rolls_back(gatewa
     assert isinstance(rolled["rollout"], dict)
     assert rolled["rollout"]["phase"] == "rolled_back"
     assert await actions(gateway) == ["rollback", "freeze", "start", "unfreeze", "freeze"]
+
+
+async def test_a_reason_is_one_line_that_steers_nothing(gateway: Gateway) -> None:
+    """It stands in terminals, logs and alerts; a long one is cut, for no command may fail on its reason."""
+    frozen = await gateway.post("freeze", {"reason": " a\n\tb\x1b[2J\x00 \u202ec " + "x" * 2_000})
+    assert isinstance(frozen["freeze"], dict)
+    reason = frozen["freeze"]["reason"]
+    assert (reason[:11], len(reason), reason[-1]) == ("a b[2J c xx", LONGEST_REASON, "…")
+    assert (await gateway.post("unfreeze", {"reason": "back"}))["notes"] == ["unfrozen by anybody (back)"]
 
 
 async def test_a_freeze_of_no_length_is_refused(gateway: Gateway) -> None:
