@@ -3,7 +3,7 @@
 import ipaddress
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSchema
 
@@ -59,11 +59,21 @@ def _base_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Unusable("not an http or https address", "write it with its path, such as http://10.0.0.5:8000/v1")
+    if not _has_port(parts) or any(not character.isprintable() or character == " " for character in text):
+        raise Unusable(f"{text!r} leads nowhere", "write host and port plainly, such as http://10.0.0.5:8000/v1")
     if parts.username or parts.password:
         raise Unusable("credentials do not belong in base_url", "put the key in api_key, or a header in headers")
     if parts.query or parts.fragment:
         raise Unusable("a base_url has no query and no fragment", "leave everything from ? or # away")
     return text.rstrip("/")
+
+
+def _has_port(parts: SplitResult) -> bool:
+    """Whether the port is one, where one is named."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 MOST_BASE_URLS: Final = 64
@@ -126,7 +136,7 @@ RedisUrl: TypeAlias = Annotated[str, AfterValidator(_redis_url)]
 
 def _webhook(text: str) -> str:
     parts = urlsplit(text)
-    if text != PLACEHOLDER and (parts.scheme not in ("http", "https") or not parts.hostname):
+    if text != PLACEHOLDER and (parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts)):
         raise Unusable("not an http or https address", "write the webhook's full URL")
     return text
 

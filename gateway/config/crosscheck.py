@@ -3,11 +3,12 @@
 Runs on a configuration whose single values are already right. Each finding is a path, what is wrong, and what to do.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import pairwise
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from gateway.config.document import Path
 from gateway.config.fields import PLACEHOLDER, REVOKED, KeyKind
@@ -100,6 +101,10 @@ def _redis(config: Config) -> Iterator[Finding]:
         yield ("redis", option), "means nothing without Sentinels", "put the server's own credentials into the url"
 
 
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110 §5.6.2."""
+
+
 def _models(config: Config) -> Iterator[Finding]:
     for name, model in config.models.items():
         for option in model.overrides:
@@ -110,9 +115,14 @@ def _models(config: Config) -> Iterator[Finding]:
                     f"{option} cannot be overridden",
                     "it belongs to the request; for the model's name use model:",
                 )
-        for header in model.headers:
+        for header, value in model.headers.items():
+            place: Path = ("models", name, "headers", header)
             if header.lower() in ("authorization", "x-api-key", "content-length", "host", "transfer-encoding"):
-                yield ("models", name, "headers", header), "this header is the gateway's", "for a key use api_key"
+                yield place, "this header is the gateway's", "for a key use api_key"
+            if not _HEADER_NAME.fullmatch(header):
+                yield place, f"{header!r} is no header's name", "use letters, digits and -"
+            if not value.isprintable() or not value.isascii():
+                yield place, "holds a character that no header has", "use plain ASCII, without line breaks"
 
 
 def _endpoints(config: Config) -> Iterator[Finding]:

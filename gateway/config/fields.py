@@ -40,12 +40,18 @@ def _unit(parse: Callable[[str], float], example: str) -> BeforeValidator:
     def validate(value: object, info: ValidationInfo) -> object:
         if isinstance(value, str):
             return parse(value)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and value != 0 and info.context == WRITTEN:
+        _no_boolean(value, example)
+        if isinstance(value, int | float) and value != 0 and info.context == WRITTEN:
             raise Unusable(f"{value} has no unit", f"write it with its unit, such as {example}")
         return value
 
     return BeforeValidator(validate)
+
+
+def _no_boolean(value: object, example: str) -> None:
+    """Python counts with booleans: `weight: true` would be everything."""
+    if isinstance(value, bool):
+        raise Unusable(f"{str(value).lower()} is not a number", f"write one, such as {example}")
 
 
 def _text(pattern: str, example: str) -> WithJsonSchema:
@@ -58,8 +64,12 @@ def _text_or_number(pattern: str, example: str) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [written, {"type": "number"}]}, mode="validation")
 
 
-def _free(parse: Callable[[str], float]) -> BeforeValidator:
-    return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
+def _free(parse: Callable[[str], float], example: str) -> BeforeValidator:
+    def validate(value: object) -> object:
+        _no_boolean(value, example)
+        return parse(value) if isinstance(value, str) else value
+
+    return BeforeValidator(validate)
 
 
 def _span(value: object) -> object:
@@ -89,7 +99,7 @@ Wanted: TypeAlias = Annotated[
     ),
 ]
 """A wanted change, written `[-30%, -10%]` or `+1pp..+6pp`."""
-Ratio: TypeAlias = Annotated[float, _free(units.ratio), Field(ge=1), _text_or_number(units.RATIO, "3x")]
+Ratio: TypeAlias = Annotated[float, _free(units.ratio, "3x"), Field(ge=1), _text_or_number(units.RATIO, "3x")]
 """A multiple, written `3x` or `3`."""
 Chance: TypeAlias = Annotated[
     float,
@@ -102,7 +112,7 @@ Seconds: TypeAlias = Annotated[float, _unit(units.duration, "5m"), Field(ge=0), 
 """A duration in seconds, written `5m`."""
 PositiveSeconds: TypeAlias = Annotated[float, _unit(units.duration, "5m"), Field(gt=0), _text(units.DURATION, "5m")]
 """A duration that must not be zero."""
-Count: TypeAlias = Annotated[int, _free(units.count), Field(ge=0), _text_or_number(units.COUNT, "200k")]
+Count: TypeAlias = Annotated[int, _free(units.count, "200k"), Field(ge=0), _text_or_number(units.COUNT, "200k")]
 """A whole number, written 200000 or `200k`."""
 Bytes: TypeAlias = Annotated[int, _unit(units.size, "10MiB"), Field(gt=0), _text(units.SIZE, "10MiB")]
 """A size in bytes, written `10MiB`."""
@@ -228,6 +238,18 @@ Instant: TypeAlias = Annotated[
     float, BeforeValidator(_instant), WithJsonSchema({"type": "string", "examples": ["2027-01-31"]})
 ]
 """A date or an instant as Unix seconds, written `2027-01-31` or `2027-01-31T12:00:00Z`."""
+
+
+def _api_key(text: str) -> str:
+    """Without what surrounds it: a secret that was read from a file often ends in a line break."""
+    key = text.strip()
+    if not all("!" <= character <= "~" for character in key):
+        raise Unusable("holds a character that no key has", "copy it again: no spaces, no line breaks, plain ASCII")
+    return key
+
+
+ApiKey: TypeAlias = Annotated[str, AfterValidator(_api_key)]
+"""What a model server knows the gateway by; it goes into a header."""
 
 _HashText: TypeAlias = Annotated[str, Field(pattern=HASH_PATTERN)]
 Hashes: TypeAlias = Annotated[

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, JsonValue
 from gateway.config.addresses import EMBEDDED, Address, AddressField, BaseUrls, HealthPath, RedisUrl, WebhookUrl
 from gateway.config.fields import (
     PLACEHOLDER,
+    ApiKey,
     Bytes,
     Count,
     Hashes,
@@ -98,8 +99,8 @@ class Redis(Section):
 class Price(Section):
     """What a model's tokens cost, per million."""
 
-    input: float = Field(ge=0, description="per million prompt tokens")
-    output: float = Field(ge=0, description="per million completion tokens")
+    input: float = Field(ge=0, strict=True, description="per million prompt tokens")
+    output: float = Field(ge=0, strict=True, description="per million completion tokens")
 
 
 class Model(Section):
@@ -115,9 +116,7 @@ class Model(Section):
     model: str = Field(
         min_length=1, description="the name that the server knows the model by; default: this entry's name"
     )
-    api_key: str | None = Field(
-        default=None, repr=False, description="sent as a bearer token, and as x-api-key to Anthropic"
-    )
+    api_key: ApiKey | None = Field(default=None, repr=False, description="sent as bearer token, x-api-key to Anthropic")
     headers: Mapping[str, str] = Field(default_factory=dict, repr=False, description="added to every request")
     timeout_seconds: PositiveSeconds | None = Field(
         default=None,
@@ -205,7 +204,7 @@ class Endpoint(Section):
     vote_by: VoteSource = Field(default=KeySource(KeyKind.STICKY), description="what counts once as evidence")
     slices: tuple[SliceSource, ...] = Field(default=(), description="dimensions in which signals are reported apart")
     max_tenant_share: Share | None = Field(
-        default=None, description="the most that one tenant may be of the votes; slices must name key.tenant"
+        default=None, gt=0, description="the most that one tenant may be of the votes; slices must name key.tenant"
     )
     shadow: ShadowSpec = Field(default=ShadowSpec(), description="how much is mirrored")
     review: ReviewSpec | None = Field(default=None, description="keeps a sample of pairs for labels; default: none")

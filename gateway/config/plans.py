@@ -53,7 +53,9 @@ class StageSpec(Section):
     """One stage. `min_keys`: distinct voting keys of this stage; completed pairs at 0 %, candidate-assigned above."""
 
     weight_bps: WeightBps = Field(validation_alias="weight", description="share of keys that get the candidate")
-    min_keys: int = Field(default=0, ge=0, description="distinct voting keys that this stage needs at least")
+    min_keys: int = Field(
+        default=0, ge=0, strict=True, description="distinct voting keys that this stage needs at least"
+    )
     bake_seconds: Seconds = Field(default=0.0, validation_alias="bake", description="least time in this stage")
     include: tuple[Attribute, ...] = Field(
         default=(), description="callers who are on the candidate from this stage on: ring:NAME, tenant:NAME, key:NAME"

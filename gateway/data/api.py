@@ -92,7 +92,7 @@ def unknown_model(name: str) -> ApiError:
 
 def unknown_path(path: str) -> ApiError:
     """A path that is not served."""
-    hint = "driftgate serves " + ", ".join(ROUTES) + " and GET /v1/models"
+    hint = "driftgate serves " + ", ".join(ROUTES) + " and GET /v1/models; others where `passthrough` names them"
     return ApiError(404, "unknown_url", f"Unknown request URL: {path[:200]}. {hint}.")
 
 

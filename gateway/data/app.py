@@ -271,6 +271,7 @@ class App:
     # ── the small routes ──────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _look(self, scope: Scope, send: Send, path: str, request_id: str) -> None:
+        incoming = self._incoming(scope)
         if path in ROUTES:
             raise ApiError(405, "method_not_allowed", f"Use POST for {path}.", headers=((b"allow", b"POST"),))
         if path not in ("/healthz", "/readyz", "/v1/models") and not path.startswith("/v1/models/"):
@@ -282,7 +283,7 @@ class App:
         elif path == "/readyz":
             await _send_json(send, *self._readiness(), request_id)
         else:
-            caller = self._authenticate(self._incoming(scope))
+            caller = self._authenticate(incoming)
             await _send_json(send, 200, self._models(caller, path.removeprefix("/v1/models").lstrip("/")), request_id)
 
     def _readiness(self) -> tuple[int, dict[str, object]]:

@@ -73,6 +73,32 @@ endpoints: {chat: {stable: a}}
     assert (model.model, model.headers) == ("a", {"x-a": "1"})
 
 
+def test_a_key_loses_the_line_break_of_the_file_it_came_from() -> None:
+    """Sent as it stands, it would break every request's head in two."""
+    text = SMALL.replace("/v1}", "/v1, api_key: ${KEY}}")
+    assert load_text(text, env={"KEY": " sk-1\n"}).models["a"].api_key == "sk-1"
+    with pytest.raises(ConfigError, match=r"models\.a\.api_key: holds a character that no key has") as refused:
+        load_text(text, env={"KEY": "sk-1\r\nx-forged: 1"})
+    assert "sk-1" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ('headers: {"x a": b}', "models.a.headers.x a: 'x a' is no header's name"),
+        ('headers: {x-a: "b\\r\\nx-forged: 1"}', "models.a.headers.x-a: holds a character that no header has"),
+        ('base_url: "http://x:99999/v1"', "models.a.base_url: 'http://x:99999/v1' leads nowhere"),
+        ('base_url: "http://x y/v1"', "models.a.base_url: 'http://x y/v1' leads nowhere"),
+        ("base_url: http://x/v1, price: {input: true, output: 1}", "models.a.price.input: not a number"),
+    ],
+)
+def test_what_would_break_a_request_is_found_in_the_file(option: str, said: str) -> None:
+    """Otherwise the first request would find it."""
+    base = "" if "base_url" in option else "base_url: http://x/v1, "
+    (problem,) = problems(f"models: {{a: {{{base}{option}}}}}\nendpoints: {{chat: {{stable: a}}}}\n")
+    assert said in problem
+
+
 def test_the_environment_overrides_the_state_directory() -> None:
     """DRIFTGATE_STATE_DIR wins over the file; a relative directory in the file is beside the file."""
     assert load_text(SMALL, env={"DRIFTGATE_STATE_DIR": "/var/x"}).state_dir == Path("/var/x")
@@ -112,6 +138,10 @@ def test_an_unset_variable_stops_serving_but_not_checking() -> None:
         ("plans: {p: {budgets: {length: {within: 15}}}}", "plans.p.budgets.length.within: 15 has no unit"),
         ("plans: {P: {}}", "f.yaml:3:9: plans.P: 'P' is not a name"),
         ("alerts: [{url: nowhere}]", "f.yaml:3:16: alerts[0].url: not an http or https address"),
+        ("alerts: [{url: 'http://x:99999/'}]", "alerts[0].url: not an http or https address"),
+        ("plans: {p: {stages: [{weight: true}]}}", "stages[0].weight: true is not a number: write one, such as 10%"),
+        ("plans: {p: {stages: [{weight: 5%, margin: true}]}}", "stages[0].margin: true is not a number"),
+        ("plans: {p: {stages: [{weight: 5%, min_keys: true}]}}", "stages[0].min_keys: not a whole number"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_place_and_what_to_do(text: str, said: str) -> None:

@@ -150,6 +150,14 @@ async def test_ambiguous_requests_are_refused(name: str) -> None:
         assert server.asked == []
 
 
+@pytest.mark.parametrize("hosts", [b"", b"host: x\r\nhost: y\r\n"])
+async def test_small_routes_want_one_host_too(hosts: bytes) -> None:
+    """A health check without a key is a request like any other to the servers before us."""
+    async with data_plane("http://127.0.0.1:1/v1") as plane:
+        answer = await plane.raw(b"GET /healthz HTTP/1.1\r\n" + hosts + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
 async def test_pipelined_requests_are_answered_in_order() -> None:
     """Two requests in one packet, two answers."""
     body = json.dumps(ASK).encode()
