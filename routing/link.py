@@ -149,10 +149,26 @@ _LOST: Final = (ClusterDownError, MovedError, ReadOnlyError, TryAgainError)
 
 
 @contextmanager
+def closed_as_error() -> Iterator[None]:
+    """A connection that the server has closed, as the error that it is.
+
+    uvloop raises a plain RuntimeError when something is written to it, and the client lets that through: a server that
+    refuses and closes at once (protected mode, too many clients) would end the process.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "handler is closed" not in str(error):
+            raise
+        raise ConnectionResetError("the server closed the connection") from error
+
+
+@contextmanager
 def unavailable_as_error() -> Iterator[None]:
     """Turns whatever the client, the server or the network raises into `StoreUnavailable`."""
     try:
-        yield
+        with closed_as_error():
+            yield
     except TimeoutError as error:
         raise StoreUnavailable("Redis did not answer in time") from error
     except (RedisError, OSError) as error:

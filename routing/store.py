@@ -9,7 +9,7 @@ Not here: what follows from an observation (`exposure.Route`), and writing state
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any, Final, Never
 
 import anyio
 import msgspec
@@ -19,7 +19,7 @@ from routing.connecting import READ_SECONDS
 from routing.errors import StoreUnavailable
 from routing.exposure import Observation
 from routing.keys import EndpointKeys, exposure_channel
-from routing.link import Link, script
+from routing.link import Link, closed_as_error, script
 from routing.stored import decoded, generation_from_json, grant_from_json
 
 BATCH_MARK_MS: Final = 3_600_000
@@ -139,19 +139,23 @@ class ExposureStore:
         channel = exposure_channel(self._prefix)
         while True:
             try:
-                redis = await self._link.server(channel)
-                async with aclosing(redis.pubsub(ignore_subscribe_messages=True)) as subscription:
-                    await subscription.subscribe(channel)
-                    watch.tell(None)
-                    while True:
-                        message = await subscription.get_message(timeout=SILENCE_SECONDS)
-                        if message is None:
-                            await subscription.ping()  # a connection that is gone without a word is found out
-                        else:
-                            watch.tell(bytes(message["data"]).decode(errors="replace"))
+                with closed_as_error():
+                    await self._hear(channel, watch)
             except (RedisError, OSError, TimeoutError):
                 self._link.doubt()
                 await anyio.sleep(RESUBSCRIBE_SECONDS)
+
+    async def _hear(self, channel: str, watch: "_Watch") -> Never:
+        redis = await self._link.server(channel)
+        async with aclosing(redis.pubsub(ignore_subscribe_messages=True)) as subscription:
+            await subscription.subscribe(channel)
+            watch.tell(None)
+            while True:
+                message = await subscription.get_message(timeout=SILENCE_SECONDS)
+                if message is None:
+                    await subscription.ping()  # a connection that is gone without a word is found out
+                else:
+                    watch.tell(bytes(message["data"]).decode(errors="replace"))
 
 
 class _Watch:

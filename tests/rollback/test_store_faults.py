@@ -1,10 +1,13 @@
 """What the stores do when Redis is full, frozen, gone, or holds something unreadable."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import anyio
+import anyio.lowlevel
 import pytest
+from anyio.abc import SocketAttribute, SocketStream
 
 from rollback.audit import entry_of
 from rollback.errors import Frozen
@@ -16,6 +19,7 @@ from routing.connecting import connect
 from routing.errors import MalformedState, StoreUnavailable
 from routing.exposure import Observation
 from routing.keys import EndpointKeys
+from routing.link import unavailable_as_error
 from routing.store import ExposureStore, read_observation
 from tests.redis_server import RedisServer
 
@@ -23,6 +27,8 @@ pytestmark = pytest.mark.anyio
 
 MakeRollout = Callable[..., Rollout]
 KEYS = EndpointKeys("dg", "chat")
+ON_UVLOOP = [("asyncio", {"use_uvloop": True})]
+"""The loop that every process of a gateway runs on."""
 
 
 @pytest.fixture
@@ -165,6 +171,49 @@ async def test_a_server_in_trouble_is_not_waited_for_by_everybody(own_redis: Red
     await store.withdraw("chat")
     await exposure.observe("chat", anyio.current_time)
     await link.aclose()
+
+
+@pytest.mark.parametrize("anyio_backend", ON_UVLOOP, ids=["uvloop"])
+async def test_a_server_that_refuses_and_closes_is_unavailable() -> None:
+    """As Redis does in protected mode, or with too many clients; asked by many at once, on the loop that we run on."""
+    told: list[str] = []
+
+    async def refuse(client: SocketStream) -> None:
+        async with client:
+            await client.send(b"-DENIED Redis is running in protected mode\r\n")
+
+    async def ask() -> None:
+        try:
+            await link.run("dg:{chat}:rollout", 5.0, lambda redis: redis.get("dg:{chat}:rollout"), insist=True)
+        except StoreUnavailable as error:
+            told.append(str(error))
+
+    async with (
+        await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
+        anyio.create_task_group() as serving,
+    ):
+        serving.start_soon(listener.serve, refuse)
+        link = connect(f"redis://127.0.0.1:{listener.extra(SocketAttribute.local_port)}")
+        for _ in range(30):
+            async with anyio.create_task_group() as asking:
+                for _ in range(8):
+                    asking.start_soon(ask)
+        await link.aclose()
+        serving.cancel_scope.cancel()
+    assert len(told) == 30 * 8
+
+
+@pytest.mark.parametrize("anyio_backend", ON_UVLOOP, ids=["uvloop"])
+async def test_writing_to_a_connection_that_is_closed_is_unavailable() -> None:
+    """The error that uvloop raises for it is none of the client's, and names no cause."""
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+        _, writer = await asyncio.open_connection("127.0.0.1", listener.extra(SocketAttribute.local_port))
+        writer.transport.abort()
+        await anyio.lowlevel.checkpoint()
+        with pytest.raises(StoreUnavailable, match="closed the connection"), unavailable_as_error():
+            writer.writelines([b"PING\r\n"])
+    with pytest.raises(RuntimeError, match="of ours"), unavailable_as_error():
+        raise RuntimeError("a mistake of ours")
 
 
 async def test_a_server_that_refuses_is_asked_again_at_once(
