@@ -39,6 +39,7 @@ def _environment() -> Iterator[None]:
     for name in kept:
         if name.startswith("DRIFTGATE_") and name not in KEPT:
             del os.environ[name]
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each of hundreds of processes compiles all that it imports
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     yield
     os.environ.clear()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any, Final
@@ -43,9 +44,17 @@ def here(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@cache
 def parsed(path: Path) -> ast.Module:
     """A file's syntax."""
     return ast.parse(path.read_text(encoding="utf-8"), here(path))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget() -> Iterator[None]:
+    """Syntax trees of the whole project are large: no test after these carries them along."""
+    yield
+    parsed.cache_clear()
 
 
 def project() -> dict[str, Any]:  # Any: TOML
