@@ -20,6 +20,7 @@ P  `mismatch`    arms out of proportion, and answers that are missing on one of 
 P  `evidence`    cases → the table of signals
 P  `refusals`    how refusals changed, both directions, with the detector's own errors
 P  `audited`     that change, corrected by what people said of a sample
+P  `triggers`    what leads to a rollback, in one word
 P  `verdict`     one row of that table
 P  `some_slice`  harm in some slice, of many
 P  `readiness`   what a stage lacks before it may widen

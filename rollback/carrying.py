@@ -15,6 +15,7 @@ from rollback.audit import AuditEntry, Basis
 from rollback.journal import JournalState
 from rollback.rollout import Phase, Rollout
 from rollback.store import Transition
+from rollback.triggers import Trigger
 from rollback.verdict import SignalReport
 from routing.exposure import Generation
 
@@ -54,7 +55,7 @@ class Because:
     actor: str
     action: str
     now: float
-    trigger: str = "operator"
+    trigger: str = Trigger.OPERATOR
     signals: tuple[SignalReport, ...] = ()
     cells: Mapping[str, int] = field(default_factory=dict)
     basis: Basis | None = None

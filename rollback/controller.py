@@ -25,6 +25,7 @@ from rollback.recall import BY_JOURNAL, lost_generation, recalled
 from rollback.refusals import refusal_changes
 from rollback.rollout import Phase, Rollout
 from rollback.store import Loaded, Transition
+from rollback.triggers import Trigger
 from rollback.watching import Watched
 from routing.errors import MalformedState, NewerState, StoreUnavailable
 from routing.exposure import Generation
@@ -197,7 +198,7 @@ class Controller:
         again = recalled(loaded.rollout, self._local.journal, loaded.now)
         if loaded.rollout is not None and again is not None:
             if self.leads or again.phase is Phase.ROLLED_BACK:
-                because = Because(actor=BY_JOURNAL, action="reassert", now=loaded.now, trigger="journal")
+                because = Because(actor=BY_JOURNAL, action="reassert", now=loaded.now, trigger=Trigger.JOURNAL)
                 watched.rollout = (await self._carrier.carry_out(loaded.rollout, again, because)).after
             return
         await self._local.seen(endpoint, loaded.rollout, loaded.generation)

@@ -40,6 +40,7 @@ from rollback.readiness import Lack, lacks, unanswered
 from rollback.references import frozen
 from rollback.rollout import Holding, Rollout
 from rollback.some_slice import SOME
+from rollback.triggers import Trigger
 from rollback.verdict import SignalReport, TestKind, Verdict
 from shadow.cells import EVERY
 
@@ -211,12 +212,12 @@ def _harm(view: _View) -> Decision | None:
     return view.transition(DecisionKind.ROLL_BACK, after, _trigger(row))
 
 
-def _trigger(row: SignalReport) -> str:
+def _trigger(row: SignalReport) -> Trigger:
     if row.late:
-        return "late_onset"
+        return Trigger.LATE_ONSET
     if row.slice != EVERY:
-        return "slice"
-    return "ceiling" if row.test is TestKind.CEILING else "guardrail"
+        return Trigger.SLICE
+    return Trigger.CEILING if row.test is TestKind.CEILING else Trigger.GUARDRAIL
 
 
 def _excess(row: SignalReport) -> float:
@@ -235,7 +236,7 @@ def _burst(view: _View) -> Decision | None:
         f"(stable {seen.stable_failed:,} of {seen.stable_asked:,})"
     )
     after = phases.rolled_back(view.rollout, actor=ACTOR, reason=reason, now=view.now)
-    return view.transition(DecisionKind.ROLL_BACK, after, "burst")
+    return view.transition(DecisionKind.ROLL_BACK, after, Trigger.BURST)
 
 
 def _obstacles(view: _View) -> Iterator[Lack]:
@@ -325,7 +326,7 @@ def _timeout(view: _View) -> Decision | None:
     if stage.on_deadline is OnDeadline.HOLD:
         return view.hold(Lack(Holding.DEADLINE, why))
     after = phases.rolled_back(rollout, actor=ACTOR, reason=why, now=view.now)
-    return view.transition(DecisionKind.ROLL_BACK, after, "deadline")
+    return view.transition(DecisionKind.ROLL_BACK, after, Trigger.DEADLINE)
 
 
 def _step_down(view: _View) -> Decision | None:

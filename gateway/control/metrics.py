@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway.channel.series import series
 from gateway.version import __version__
 from rollback.rollout import Phase
+from rollback.triggers import Trigger
 from rollback.watching import Watched
 from routing.bucketing import WEIGHT_SCALE
 from shadow.cells import EVERY
@@ -33,8 +34,8 @@ def control_series(gauges: Gauges, watched: Mapping[str, Watched]) -> dict[str, 
         series("driftgate_telemetry_dropped_total", reason="collector"): float(gauges.telemetry_dropped),
         series("driftgate_build_info", version=__version__): 1.0,
     }
-    for trigger, count in gauges.rollbacks.items():
-        values[series("driftgate_rollbacks_total", trigger=trigger)] = float(count)
+    for trigger in Trigger:
+        values[series("driftgate_rollbacks_total", trigger=trigger)] = float(gauges.rollbacks.get(trigger, 0))
     for endpoint, seen in watched.items():
         values.update(_exposure(endpoint, seen))
         values.update(_drift(endpoint, seen))

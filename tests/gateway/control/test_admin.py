@@ -194,6 +194,7 @@ async def test_metrics_have_the_contracts_names(gateway: Gateway) -> None:
         "# TYPE driftgate_requests_total counter",
         "driftgate_store_up 1",
         'driftgate_rollbacks_total{trigger="operator"} 1',
+        'driftgate_rollbacks_total{trigger="guardrail"} 0',  # from the start, so that the first one is an increase
         'driftgate_exposure_ratio{endpoint="chat",kind="target"} 0',
         'driftgate_rollout_phase{endpoint="chat",phase="rolled_back"} 1',
         'driftgate_rollout_phase{endpoint="mail",phase="idle"} 1',

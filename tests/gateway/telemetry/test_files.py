@@ -8,11 +8,9 @@ import pytest
 from gateway.control.exposition import METRICS, render
 from gateway.telemetry.board import PANELS
 from gateway.telemetry.files import files
-from gateway.telemetry.rules import RULES
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 NAME = re.compile(r"driftgate_\w+")
-OPEN, CLOSE = "([{", ")]}"
 
 
 @pytest.mark.parametrize("name", files())
@@ -45,20 +43,6 @@ def test_the_contracts_metrics_are_all_on_the_board() -> None:
     }  # fmt: skip
     assert named_in_contract <= contract
     assert named_in_contract <= on_board
-
-
-@pytest.mark.parametrize(
-    "query", [query for panel in PANELS for query, _ in panel.queries] + [r.condition for r in RULES]
-)
-def test_every_query_closes_what_it_opens(query: str) -> None:
-    """What a slip of the finger breaks first."""
-    waiting: list[str] = []
-    for letter in re.sub(r'"[^"]*"', "", query):
-        if letter in OPEN:
-            waiting.append(CLOSE[OPEN.index(letter)])
-        elif letter in CLOSE:
-            assert waiting.pop() == letter
-    assert waiting == []
 
 
 def test_every_series_that_the_code_counts_is_shown() -> None:
