@@ -1,7 +1,7 @@
 """Finds the node of a Cluster that has a key.
 
-The table of slots is read from whichever known node answers first, and again after each failure or refusal. A slot that
-is just being moved is unavailable for that moment: its keys are moved one by one, and a script needs them all.
+The table of slots is read from whichever known node answers first, and again after each failure or refusal. While a
+slot is moved its keys are in two places, and a script needs them all: `link` waits for that moment.
 
 Not the client's own Cluster class: it retries and waits in ways of its own, and a `WAIT` must go to the connection that
 the write went to.

@@ -1,8 +1,8 @@
 """The link to Redis: which server has a key, how long to wait for it, and when not to ask.
 
-Every call is about one key (an endpoint's keys are all in one place), ends within its deadline, and is tried once: what
-asks here asks again by itself, a tick or a poll later. Whatever goes wrong is `StoreUnavailable`. How a server is found
-is a `Locator`'s business.
+Every call is about one key (an endpoint's keys are all in one place), ends within its deadline, and is carried out once
+at most: what asks here asks again by itself, a tick or a poll later. Whatever goes wrong is `StoreUnavailable`. How a
+server is found is a `Locator`'s business.
 
 Not here: what is asked (`store`, and the stores of the packages above), and how a link is made (`connecting`).
 """
@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol, TypeAlias, TypeVar
 import anyio
 from redis.asyncio import Redis
 from redis.exceptions import (
+    AskError,
     ClusterDownError,
     MovedError,
     NoScriptError,
@@ -28,6 +29,12 @@ from redis.exceptions import (
 from routing.address import Place
 from routing.breaker import Breaker
 from routing.errors import StoreUnavailable
+
+AGAIN_SECONDS: Final = 0.01
+"""The pause before asking again while a slot is moved: that takes a few milliseconds, for a few keys."""
+
+MOVING_SHARE: Final = 0.75
+"""How much of a call's time is spent on that: with the rest it can still say what it has waited for."""
 
 T = TypeVar("T")
 Argument: TypeAlias = str | bytes | int
@@ -115,6 +122,22 @@ class Link:
         return result
 
     async def _attempt(self, key: str, call: Callable[["Redis"], Awaitable[T]]) -> T:
+        """Ask, and again for as long as the key's slot is on its way to another node: nothing has been done then.
+
+        `ASK` is not followed: half of the keys may be on either node, and a script that needs one which exists on
+        neither is refused by both until the slot has arrived.
+        """
+        now = anyio.current_time()
+        until_at = now + MOVING_SHARE * (anyio.current_effective_deadline() - now)
+        while True:
+            try:
+                return await self._directed(key, call)
+            except (AskError, TryAgainError) as error:
+                if anyio.current_time() >= until_at:
+                    raise StoreUnavailable("Redis: the Cluster is moving this key's slot to another node") from error
+                await anyio.sleep(AGAIN_SECONDS)
+
+    async def _directed(self, key: str, call: Callable[["Redis"], Awaitable[T]]) -> T:
         """Ask; a server that says who has the key instead has done nothing, so the other is asked at once."""
         try:
             return await call(await self._locator.server(key))
@@ -144,7 +167,7 @@ class Link:
         await self._locator.aclose()
 
 
-_LOST: Final = (ClusterDownError, MovedError, ReadOnlyError, TryAgainError)
+_LOST: Final = (AskError, ClusterDownError, MovedError, ReadOnlyError, TryAgainError)
 """Refusals that mean: not this server, or not now."""
 
 

@@ -221,6 +221,36 @@ class Clustered:
         """The node that follows a master."""
         return self.replicas[self.masters.index(master)]
 
+    def move(self, slot: int) -> None:
+        """Move a slot from the master that has it to another one, as `redis-cli --cluster reshard` does."""
+        with self.moving(slot):
+            pass
+
+    @contextmanager
+    def moving(self, slot: int, keys: int = 1_000) -> Iterator[None]:
+        """A slot on its way, with so many of its keys there; with the context the move is completed."""
+        source = next(master for master in self.masters if self._has(master, slot))
+        target = self.masters[(self.masters.index(source) + 1) % len(self.masters)]
+        from_name, to_name = (_text(_say(master, "CLUSTER MYID")) for master in (source, target))
+        _say(target, f"CLUSTER SETSLOT {slot} IMPORTING {from_name}")
+        _say(source, f"CLUSTER SETSLOT {slot} MIGRATING {to_name}")
+        self._send(source, target, slot, keys)
+        yield
+        self._send(source, target, slot, 1_000)
+        for node in (target, source):
+            _say(node, f"CLUSTER SETSLOT {slot} NODE {to_name}")
+        until(lambda: self._has(target, slot) and not self._has(source, slot), "the slot has arrived")
+
+    def _send(self, source: Server, target: Server, slot: int, keys: int) -> None:
+        with source.client() as client:
+            for name in client.execute_command("CLUSTER GETKEYSINSLOT", slot, keys):
+                client.execute_command("MIGRATE", "127.0.0.1", target.port, name, 0, 5_000)
+
+    def _has(self, master: Server, slot: int) -> bool:
+        with master.client() as client:
+            ranges = client.execute_command("CLUSTER SLOTS")
+        return any(first <= slot <= last and int(node[1]) == master.port for first, last, node, *_ in ranges)
+
 
 @contextmanager
 def clustered(directory: Path) -> Iterator[Clustered]:

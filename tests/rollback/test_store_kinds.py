@@ -4,11 +4,13 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
 import pytest
 import trustme
+from redis.crc import key_slot
 from redis.exceptions import NoPermissionError
 
 from rollback.audit import entry_of
@@ -328,6 +330,48 @@ async def test_a_cluster_that_replaces_a_node_is_followed(cluster: Clustered, a_
         await given.rollouts.commit(transition(a_rollout(), ended, shrinks=True))
         with cluster.replica_of(home).client() as client:
             assert b"rolled_back" in (client.get(EndpointKeys("dg", "chat").rollout) or b"")
+
+
+async def test_a_slot_that_is_moved_under_load_is_waited_for(cluster: Clustered, a_rollout: MakeRollout) -> None:
+    """Back and forth between two nodes, key by key, while everything is used: no call fails and no write is lost."""
+    slot = key_slot(EndpointKeys("dg", "chat").rollout.encode())
+    async with stores(cluster.url) as given:
+        before = a_rollout()
+        await given.rollouts.commit(transition(None, before))
+        moved = anyio.Event()
+
+        async def move() -> None:
+            for _ in range(3):
+                await anyio.to_thread.run_sync(cluster.move, slot)
+            moved.set()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(move)
+            while not moved.is_set():
+                after = replace(before, revision=before.revision + 1)
+                await given.rollouts.commit(transition(before, after))
+                await given.exposure.add_counts("chat", after.id, f"b{after.revision}", {"stable": 1})
+                seen = await given.observe()
+                assert (seen.revision, seen.grant is None) == (after.revision, False)
+                assert len(await given.rollouts.entries("chat", 1)) == 1
+                before = after
+        assert before.revision > 3, "the load was too small to show anything"
+        assert await given.rollouts.counts(before) == {"stable": before.revision - 1}
+        assert len(await given.rollouts.entries("chat", 10_000)) == before.revision
+
+
+async def test_a_move_that_stopped_half_way_is_said_and_recovered_from(
+    cluster: Clustered, a_rollout: MakeRollout
+) -> None:
+    """Some keys are on either node: the state is unavailable, in a sentence, until the move is completed."""
+    slot = key_slot(EndpointKeys("dg", "chat").rollout.encode())
+    async with stores(cluster.url) as given:
+        await given.rollouts.commit(transition(None, a_rollout()))
+        with cluster.moving(slot, keys=1), pytest.raises(StoreUnavailable, match="moving this key's slot"):
+            await given.rollouts.load("chat")
+        with anyio.fail_after(10):
+            await _answers(given)
+        assert (await given.rollouts.load("chat")).rollout == a_rollout()
 
 
 def test_a_node_without_a_name_of_its_own_is_where_it_was_asked() -> None:
