@@ -165,3 +165,14 @@ def test_an_unreadable_place_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(JournalFailed, match="file"):
         Journal(tmp_path / "file" / "journal.jsonl")
+
+
+def test_a_line_that_could_not_be_synced_is_not_noted(tmp_path: Path) -> None:
+    """What takes every write and keeps none: a rollback noted there would be called durable, and be lost."""
+    path = tmp_path / "journal.jsonl"
+    path.symlink_to("/dev/null")
+    journal = Journal(path)
+    with pytest.raises(JournalFailed, match="cannot be written"):
+        journal.note(RolledBackNoted("chat", "a", 1, "enough", "ann"))
+    assert journal.state == JournalState()
+    journal.close()

@@ -143,6 +143,17 @@ async def test_a_full_redis_takes_the_rollback(gateway: Gateway) -> None:
     assert durability["state"] == "durable"
 
 
+async def test_a_rollback_that_no_replica_has_is_not_durable(tmp_path: Path) -> None:
+    """Where one is asked for: a failover could still lose it, and the answer says what is missing."""
+    more = 'redis: {url: "redis://127.0.0.1:1", replicas: 1}'
+    async with own_redis() as redis, running(tmp_path, redis, more=more) as gateway:
+        await canary(gateway)
+        rollout, durability = await rolled_back(gateway)
+    assert rollout["phase"] == "rolled_back"
+    assert (durability["state"], durability["journal"]) == ("pending", "synced")
+    assert durability["redis"] == "written, but 1 of 1 replicas are missing"
+
+
 async def test_a_rollout_of_a_newer_version_is_rolled_back_without_being_understood(gateway: Gateway) -> None:
     """A newer gateway started it and renews its lease: so the document itself must say that it has ended."""
     rollout_id = await canary(gateway)

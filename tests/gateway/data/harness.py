@@ -194,7 +194,7 @@ def _built(
 
 
 class ShadowSide:
-    """The other end of the hand-over: keeps what it gets, or, told so, reads nothing."""
+    """The other end of the hand-over: keeps what it gets, or, told so, reads nothing before `reads_on`."""
 
     def __init__(self, path: Path, exchanges: list[Exchange]) -> None:
         self._path = path
@@ -203,6 +203,7 @@ class ShadowSide:
         self._writers: list[asyncio.StreamWriter] = []
         self.connected = False
         self.reads = True
+        self.reads_on = asyncio.Event()
 
     async def start(self) -> None:
         """Listen."""
@@ -210,6 +211,7 @@ class ShadowSide:
 
     def stop(self) -> None:
         """Be gone: no listener, no connection."""
+        self.reads_on.set()
         if self._server is not None:
             self._server.close()
         for writer in self._writers:
@@ -223,7 +225,8 @@ class ShadowSide:
         self.connected = True
         if not self.reads:
             writer.transport.pause_reading()  # type: ignore[attr-defined] # a stream's transport reads, too
-            return
+            await self.reads_on.wait()
+            writer.transport.resume_reading()  # type: ignore[attr-defined] # as above
         try:
             while True:
                 length = int.from_bytes(await reader.readexactly(4), "big")

@@ -190,6 +190,30 @@ async def test_a_shadow_worker_that_does_not_read_costs_drops_and_nothing_else()
 
 
 @pytest.mark.anyio
+async def test_a_stop_waits_until_the_shadow_worker_has_taken_everything() -> None:
+    """What is more than the sockets hold is still here when a worker ends: it is given over first, every byte of it."""
+    body = {"model": "chat", "messages": [{"role": "user", "content": "x" * 1_000_000}]}
+    async with model_server(says("y")) as server, data_plane(server.base_url, shadow_reads=False) as plane:
+        plane.expose(0)
+        for _ in range(3):
+            assert (await plane.ask(body)).status_code == 200
+        drained = anyio.Event()
+
+        async def drain() -> None:
+            await plane.handover.drain(10.0)
+            drained.set()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(drain)
+            await anyio.wait_all_tasks_blocked()
+            assert not drained.is_set()
+            plane.shadow.reads_on.set()
+            exchanges = await plane.handed_over(3)
+        assert drained.is_set()
+    assert [len(exchange.request_body) > 1_000_000 for exchange in exchanges] == [True] * 3
+
+
+@pytest.mark.anyio
 async def test_a_shadow_worker_that_restarts_is_found_again() -> None:
     """While it is away exchanges are dropped and counted; afterwards they arrive."""
     async with model_server(says("y")) as server, data_plane(server.base_url) as plane:
