@@ -65,6 +65,16 @@ async def test_a_candidate_that_keeps_failing_is_spared_and_still_to_blame(scrip
         assert failures == reasons
 
 
+async def test_pinned_requests_that_fail_keep_nobody_from_the_candidate() -> None:
+    """Who may pin tries things out. An open breaker would count as everybody's failures, and roll the rollout back."""
+    async with exposed(says("stable"), answers(whole(b"", "500 Internal Server Error"))) as (plane, _, candidate):
+        for _ in range(FAILURES + 1):
+            pinned = await plane.ask(QUESTION, x_driftgate_arm="candidate")
+            assert pinned.headers["x-driftgate-fallback"] == "status_500"
+        assert len(candidate.asked) == FAILURES + 1
+        assert (await plane.ask(QUESTION)).headers["x-driftgate-fallback"] == "status_500", "asked like any other"
+
+
 async def test_a_candidate_that_is_not_there_is_not_tried_for_ever() -> None:
     """The same for a refused connection."""
     nobody = f"http://127.0.0.1:{free_port()}/v1"
