@@ -30,6 +30,7 @@ P  `sentences`   numbers in words
 P  `decision`    what to do: one pure function, with reasons
 P  `profiles`    an endpoint's traffic, and how stable behaves by itself
 P  `forecast`    what a plan will take, before it starts
+P  `money`       a forecast in money
 P  `forecast_streams`  what a stage would observe under a supposed drift
 P  `forecast_runs`  supposed rollouts, drawn many at a time
 P  `audit`       the entry of one transition, with the counters it was decided on

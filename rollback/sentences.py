@@ -88,6 +88,14 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def money(value: float) -> str:
+    """Two digits are all that a forecast is good for; the currency is that of the prices."""
+    if value < 10.0:  # noqa: PLR2004  # below, the digits stand behind the point
+        return f"{value:.2g}"
+    step: int = 10 ** max(0, len(str(int(value))) - 2)
+    return f"{round(value / step) * step:,}"
+
+
 def weight(weight_bps: int) -> str:
     """A weight in percent."""
     return f"{weight_bps / 100:g} %"

@@ -27,6 +27,13 @@ class Price:
         return round((said.prompt_tokens * self.input + said.completion_tokens * self.output) * 1_000.0)
 
 
+def usage(of: str, said: Answer | Unreadable) -> dict[str, int]:
+    """What to count of an arm's answer whose tokens are known, for foretelling what the next rollout costs."""
+    if isinstance(said, Unreadable) or said.prompt_tokens is None or said.completion_tokens is None:
+        return {}
+    return {f"metered.{of}": 1, f"prompted.{of}": said.prompt_tokens, f"completed.{of}": said.completion_tokens}
+
+
 def cost_reading(cost: int | None) -> Reading:
     """What an answer cost, as a reading: without a price or tokens there is nothing to compare."""
     return NotApplicable() if cost is None else Measured(float(cost))

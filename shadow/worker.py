@@ -38,7 +38,7 @@ from shadow.review import KeptPair, Review, kept_pair
 from shadow.sampling import UNSAMPLED, Choice, MirrorKind, Sampling, choose
 from shadow.signals.catalogue import ALSO, Read
 from shadow.slices import SliceNames
-from shadow.spending import spending
+from shadow.spending import spending, usage
 from shadow.tenants import TenantShares
 from shadow.triples import Triples
 from shadow.units import unit_member, unit_vote
@@ -163,6 +163,7 @@ class ShadowWorker:
         ask, own, slices = ask_of(exchange.api, request), _own_answer(exchange), self._slices.of(exchange)
         model = exchange.stable if exchange.answered is Arm.STABLE else exchange.candidate
         self._count(home, spending(exchange.answered.value, self._prices.get(model), own))
+        self._count(home, usage(exchange.answered.value, own))
         if unit is not None:
             self._cast(home, unit_vote(unit, exchange, own))
         if shares is not None and shares.detected:

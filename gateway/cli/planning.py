@@ -14,6 +14,8 @@ from gateway.cli.errors import ExitCode
 from gateway.cli.options import LOCAL_ADMINS, Endpoint, Json, Servers
 
 _NOTHING: Final = "–"
+_WHOLE: Final = 10.0
+"""Sums of money from here on need no digits behind the point."""
 _RARELY: Final = 0.05
 """Of a drift that is caught less often than this there is no mean to speak of."""
 
@@ -55,6 +57,10 @@ def _shown(found: wire.Planned) -> Iterator[RenderableType]:
     yield Text()
     yield Text("If the candidate is harmless, on average (and what one rollout in ten exceeds):")
     yield _stages(found)
+    if found.cost.candidate is not None or found.cost.shadow is not None:
+        yield Text()
+        yield Text(_tokens(found.cost))
+        yield _costs(found)
     if found.drifts:
         yield Text()
         yield Text("If it drifts by so many times its limit, what it serves until rolled back:")
@@ -89,6 +95,34 @@ def _stages(found: wire.Planned) -> Table:
     total = None if None in served else sum(each or 0.0 for each in served)
     table.add_row("all", duration(found.seconds), "", count(found.requests), count(total), "", style="bold")
     return table
+
+
+def _tokens(bill: wire.PlannedBill) -> str:
+    """What the sums of money stand on."""
+    known = "as counted in the last rollout" if bill.measured else "supposed, not measured"
+    each = f"{bill.prompt_tokens:,.0f} prompt and {bill.completion_tokens:,.0f} completion tokens a request"
+    return f"In money, at {each}\n({known}):"
+
+
+def _costs(found: wire.Planned) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("weight", "mirrors", "candidate", "in stable's place", "added"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for stage in found.stages:
+        table.add_row(_percent(stage.weight_bps / 10_000), *_sums(stage.cost))
+    table.add_row("all", *_sums(found.cost), style="bold")
+    return table
+
+
+def _sums(cost: wire.PlannedCost) -> tuple[str, ...]:
+    sums = (cost.shadow, cost.candidate, cost.saved, cost.added)
+    return tuple(_NOTHING if value is None else money(value) for value in sums)
+
+
+def money(value: float) -> str:
+    """Two digits, as of counts; below ten they stand behind the point."""
+    size = count(abs(value)) if abs(value) >= _WHOLE else f"{abs(value):.2g}"
+    return f"−{size}" if value < 0.0 else size
 
 
 def _drifts(found: wire.Planned) -> Table:

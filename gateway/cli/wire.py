@@ -224,6 +224,23 @@ class Differences(msgspec.Struct, frozen=True):
     differences: tuple[str, ...] = ()
 
 
+class PlannedCost(msgspec.Struct, frozen=True):
+    """Money, in the currency of the prices; None where one is not configured."""
+
+    candidate: float | None = None
+    shadow: float | None = None
+    saved: float | None = None
+    added: float | None = None
+
+
+class PlannedBill(PlannedCost, frozen=True):
+    """Of all stages, and the tokens of a request that it is reckoned with."""
+
+    prompt_tokens: float = 0.0
+    completion_tokens: float = 0.0
+    measured: bool = False
+
+
 class PlannedStage(msgspec.Struct, frozen=True):
     """One stage of a forecast; None is "not in sight"."""
 
@@ -234,6 +251,7 @@ class PlannedStage(msgspec.Struct, frozen=True):
     seconds: float | None = None
     late_seconds: float | None = None
     waits_for: str = ""
+    cost: PlannedCost = PlannedCost()
 
 
 class PlannedDrift(msgspec.Struct, frozen=True):
@@ -276,6 +294,7 @@ class Planned(msgspec.Struct, frozen=True):
     requests: float | None = None
     traffic: PlannedTraffic = PlannedTraffic()
     assumed: tuple[str, ...] = ()
+    cost: PlannedBill = PlannedBill()
     stages: tuple[PlannedStage, ...] = ()
     drifts: tuple[PlannedDrift, ...] = ()
 

@@ -8,7 +8,8 @@ Not here: the forecast itself (`rollback.forecast`).
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from math import isfinite
+from typing import Protocol
 
 import anyio
 
@@ -26,13 +27,12 @@ from rollback.forecast import (
     ensure_it_can_finish,
     forecast,
 )
+from rollback.money import Bill, Cost, Prices, bill, usage_of
 from rollback.plan import Plan
 from rollback.profiles import Profile, Traffic, is_keyless, new_keys_of, profile_of
 from rollback.rollout import Rollout
 from rollback.store import Loaded
 from routing.errors import MalformedState, StoreUnavailable
-
-_NEVER: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,14 @@ class Supposed:
 
     rate: float | None = None
     new_keys: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """The two models of a rollout, by name."""
+
+    stable: str
+    candidate: str
 
 
 class Earlier(Protocol):
@@ -72,7 +80,18 @@ class Forecasting:
             traffic = replace(traffic, new_keys=supposed.new_keys, new_keys_measured=True)
         return await anyio.to_thread.run_sync(lambda: forecast(plan, traffic, profile, drifts=drifts))
 
-    async def before_start(self, endpoint: str, plan: Plan) -> tuple[str, ...]:
+    async def bill(self, endpoint: str, arms: Arms, made: Forecast) -> Bill:
+        """What the forecast costs at the configured prices, with the tokens of the endpoint's last rollout."""
+        models, shadow = self._config.models, self._config.endpoints[endpoint].shadow
+        prices = Prices(models[arms.stable].worth(), models[arms.candidate].worth(), shadow.max_tokens_per_minute)
+        try:
+            last = (await self._store.load(endpoint)).rollout
+            counts = {} if last is None else (await self._store.evidence(last))[1]
+        except (StoreUnavailable, MalformedState):
+            counts = {}
+        return bill(made, usage_of(counts), prices)
+
+    async def before_start(self, endpoint: str, plan: Plan, arms: Arms) -> tuple[str, ...]:
         """Sentences for whoever starts a rollout; raises `InvalidPlan` where the plan cannot finish.
 
         Without a rate there is nothing to say but that, and only what needs no traffic to be known is refused.
@@ -82,7 +101,7 @@ class Forecasting:
             return ()
         made = await self.made(endpoint, plan, Supposed(), drifts=())
         ensure_it_can_finish(made)
-        return tuple(notes(made))
+        return (*notes(made), *cost_notes(await self.bill(endpoint, arms, made)))
 
     async def _known(self, endpoint: str) -> tuple[Traffic, Profile]:
         shadow = self._config.endpoints[endpoint].shadow
@@ -127,6 +146,21 @@ def notes(made: Forecast) -> Iterator[str]:
         yield f"supposed, not measured: {'; '.join(supposed)}"
 
 
+def cost_notes(foretold: Bill) -> Iterator[str]:
+    """What it costs, in a sentence; nothing where a price is not configured."""
+    cost = foretold.in_all
+    if cost.candidate is None or cost.shadow is None or cost.saved is None or cost.added is None:
+        return
+    mirrors, own, instead = (sentences.money(value) for value in (cost.shadow, cost.candidate, cost.saved))
+    change = f"{sentences.money(abs(cost.added))} {'more' if cost.added >= 0.0 else 'less'}"
+    tokens = foretold.usage
+    known = "as counted in the last rollout" if tokens.measured else "supposed, not measured"
+    yield (
+        f"it costs about {change} in all: mirrors {mirrors}, the candidate's answers {own} in place of {instead} for "
+        f"stable's, at {tokens.prompt:.0f} prompt and {tokens.completion:.0f} completion tokens a request ({known})"
+    )
+
+
 def _step(stage: StageForecast) -> str:
     taken = sentences.duration(stage.seconds) if stage.seconds is not None else f"{_count(stage.requests)} requests"
     return f"{sentences.weight(stage.weight_bps)} {taken} ({stage.waits_for})"
@@ -142,13 +176,13 @@ def assumed(made: Forecast) -> list[str]:
     return found
 
 
-def view(endpoint: str, stable: str, candidate: str, made: Forecast) -> View:
+def view(endpoint: str, arms: Arms, made: Forecast, foretold: Bill) -> View:
     """The forecast as the API shows it. Numbers that are not in sight are null."""
     traffic = made.traffic
     return {
         "endpoint": endpoint,
-        "stable": stable,
-        "candidate": candidate,
+        "stable": arms.stable,
+        "candidate": arms.candidate,
         "plan": made.plan.name,
         "can_finish": not made.why_not,
         "why_not": made.why_not,
@@ -163,7 +197,16 @@ def view(endpoint: str, stable: str, candidate: str, made: Forecast) -> View:
             "noise_floor": traffic.noise_floor,
         },
         "assumed": assumed(made),
-        "stages": [_stage_view(stage) for stage in made.stages],
+        "cost": _cost_view(foretold.in_all)
+        | {
+            "prompt_tokens": foretold.usage.prompt,
+            "completion_tokens": foretold.usage.completion,
+            "measured": foretold.usage.measured,
+        },
+        "stages": [
+            _stage_view(stage) | {"cost": _cost_view(cost)}
+            for stage, cost in zip(made.stages, foretold.stages, strict=True)
+        ],
         "drifts": [_drift_view(drift) for drift in made.drifts],
     }
 
@@ -178,6 +221,12 @@ def _stage_view(stage: StageForecast) -> View:
         "late_seconds": _finite(stage.late_seconds),
         "waits_for": stage.waits_for,
     }
+
+
+def _cost_view(cost: Cost) -> View:
+    """In the currency of the prices; null where one is missing, or the stage is never left."""
+    sums = {"candidate": cost.candidate, "shadow": cost.shadow, "saved": cost.saved, "added": cost.added}
+    return {name: _finite(value) for name, value in sums.items()}
 
 
 def _drift_view(drift: DriftForecast) -> View:
@@ -195,7 +244,7 @@ def _drift_view(drift: DriftForecast) -> View:
 
 
 def _finite(value: float | None) -> float | None:
-    return None if value is None or value == _NEVER else value
+    return value if value is not None and isfinite(value) else None
 
 
 def _count(value: float) -> str:

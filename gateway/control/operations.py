@@ -15,7 +15,7 @@ import anyio
 
 from gateway.config.model import Config
 from gateway.config.plans import expecting
-from gateway.control.forecasting import Forecasting, Supposed
+from gateway.control.forecasting import Arms, Forecasting, Supposed
 from gateway.control.forecasting import view as forecast_view
 from gateway.control.home import Home
 from gateway.control.probing import Upstream, probe
@@ -102,7 +102,8 @@ class Operations:
         plan = self._plan(endpoint, wish)
         loaded = await self._store.load(endpoint)
         self._may_start(endpoint, wish, loaded)
-        said = await self._forecasting.before_start(endpoint, plan)
+        arms = Arms(self.stable_of(endpoint, loaded.generation).model, wish.candidate)
+        said = await self._forecasting.before_start(endpoint, plan, arms)
         await probe(self._upstream, wish.candidate)
         if loaded.rollout is not None and loaded.rollout.is_running:
             await self._make_room(loaded.rollout, wish, actor)
@@ -140,7 +141,8 @@ class Operations:
             known = (await self._store.load(endpoint)).generation
         except StoreUnavailable:
             known = None
-        return forecast_view(endpoint, self.stable_of(endpoint, known).model, wish.candidate, made)
+        arms = Arms(self.stable_of(endpoint, known).model, wish.candidate)
+        return forecast_view(endpoint, arms, made, await self._forecasting.bill(endpoint, arms, made))
 
     async def differences(self, endpoint: str, wish: Wish) -> View:
         """What of the latest rollout is not as `wish` wants it: nothing, where starting it would be to no purpose."""

@@ -10,7 +10,7 @@ from shadow.answer import Answer
 from shadow.judge import MAX_CHARACTERS, JudgePolicy, question, verdict
 from shadow.judging import Judge, Settled
 from shadow.signals.agreement import Agreement, TaskKind
-from shadow.spending import Price, spending
+from shadow.spending import Price, spending, usage
 from tests.shadow.making import completion, exchange, says
 from tests.shadow.upstream import FakeUpstream, Said, Script, always, fails, status
 
@@ -117,4 +117,6 @@ def test_reasoning_is_part_of_the_cost_and_counted_apart() -> None:
         "priced.stable": 1, "spent.stable": 210_000, "reasoned.stable": 80,
     }  # fmt: skip
     assert spending("stable", None, said) == {}
+    assert usage("stable", said) == {"metered.stable": 1, "prompted.stable": 10, "completed.stable": 100}
+    assert usage("stable", replace(said, prompt_tokens=None)) == {}
     assert spending("stable", Price(1.0, 2.0), replace(said, prompt_tokens=None)) == {}

@@ -68,3 +68,19 @@ def test_without_traffic_a_plan_says_so(run: Run, admin: Admin) -> None:
     ran = run("plan", "chat", "--candidate", "b", "--server", admin.url)
     assert "no traffic is known yet, so stages are told in requests" in ran.out
     assert ["10", "%", "–", "–", "18,000", "1,800", "errors"] in [line.split() for line in ran.out.splitlines()]
+
+
+def test_a_plan_shows_what_it_costs_where_prices_are_configured(run: Run, admin: Admin) -> None:
+    """Mirrors, the candidate's answers, stable's in their place, and what is added; with the tokens it stands on."""
+    cost: Json = {"candidate": 120.0, "shadow": 34.56, "saved": 160.0, "added": -5.44}
+    bill = cost | {"prompt_tokens": 900.0, "completion_tokens": 300.0, "measured": True}
+    admin.on(PLAN, forecast(stages=[STAGE | {"cost": cost}], cost=bill))
+    ran = run("plan", "chat", "--candidate", "b", "--server", admin.url)
+    assert "at 900 prompt and 300 completion tokens a request" in ran.out
+    assert "(as counted in the last rollout)" in ran.out
+    lines = [line.split() for line in ran.out.splitlines()]
+    assert ["10", "%", "35", "120", "160", "−5.4"] in lines
+    assert ["all", "35", "120", "160", "−5.4"] in lines
+    assert max(map(len, ran.out.splitlines())) <= 80
+    admin.on(PLAN, forecast())
+    assert "In money" not in run("plan", "chat", "--candidate", "b", "--server", admin.url).out

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config.load import load_text
-from gateway.control.forecasting import Forecasting, Supposed, notes, view
+from gateway.control.forecasting import Arms, Forecasting, Supposed, notes, view
 from gateway.control.rates import Rates
 from rollback.errors import InvalidPlan
 from rollback.profiles import ASSUMED_NEW_KEYS
@@ -20,6 +20,7 @@ from tests.rollback import scenes
 
 pytestmark = pytest.mark.anyio
 
+ARMS = Arms("a", "b")
 PLAN = "/admin/v1/endpoints/chat/plan"
 CONFIG = """
 models: {a: {base_url: "http://h/v1"}, b: {base_url: "http://h/v1"}}
@@ -48,9 +49,9 @@ class Store:
         return self._cells or {}, {"assigned.stable": 2000}
 
 
-def forecasting(store: Store | None = None, rates: Rates | None = None) -> Forecasting:
-    """A forecaster for `CONFIG`."""
-    return Forecasting(load_text(CONFIG, env={}), store or Store(), rates or Rates())
+def forecasting(store: Store | None = None, rates: Rates | None = None, config: str = CONFIG) -> Forecasting:
+    """A forecaster."""
+    return Forecasting(load_text(config, env={}), store or Store(), rates or Rates())
 
 
 def busy(seconds: float = 3600.0, per_second: float = 20.0) -> Rates:
@@ -106,14 +107,14 @@ async def test_start_refuses_what_the_endpoint_cannot_measure() -> None:
     """Agreement without a noise floor, before any traffic."""
     plan = load_text(CONFIG, env={}).plan_for("chat")
     with pytest.raises(InvalidPlan, match="asks about agreement, and nothing there measures it"):
-        await forecasting().before_start("chat", plan)
-    assert await forecasting().before_start("jobs", plan) == ()
+        await forecasting().before_start("chat", plan, ARMS)
+    assert await forecasting().before_start("jobs", plan, ARMS) == ()
 
 
 async def test_start_says_what_the_plan_will_take() -> None:
     """Time at the present rate, by stage with what it waits for, the exposure, and what is only supposed."""
     plan = scenes.plan(scenes.REFUSAL)
-    time, served, supposed = await forecasting(rates=busy()).before_start("chat", plan)
+    time, served, supposed = await forecasting(rates=busy()).before_start("chat", plan, ARMS)
     assert time.startswith("harmless, it takes about 3.")
     assert "h at 20 requests/s: 0 % " in time
     assert "10 % 15 min (time)" in time
@@ -143,6 +144,42 @@ async def test_without_redis_a_plan_is_still_forecast() -> None:
 async def test_what_is_not_in_sight_is_null() -> None:
     """JSON has no infinity."""
     plan = load_text(CONFIG, env={}).plan_for("chat")
-    shown = view("chat", "a", "b", await forecasting(rates=busy()).made("chat", plan, Supposed(), drifts=()))
+    forecaster = forecasting(rates=busy())
+    made = await forecaster.made("chat", plan, Supposed(), drifts=())
+    shown = view("chat", ARMS, made, await forecaster.bill("chat", ARMS, made))
     assert (shown["can_finish"], shown["requests"], shown["seconds"]) == (False, None, None)
     assert inf not in [value for stage in shown["stages"] for value in stage.values()]
+
+
+PRICED = """
+models:
+  a: {base_url: "http://h/v1", price: {input: 1, output: 2}}
+  b: {base_url: "http://h/v1", price: {input: 10, output: 20}}
+endpoints: {chat: {stable: a}}
+"""
+
+
+async def test_where_prices_are_configured_start_and_plan_say_what_it_costs() -> None:
+    """Per stage and in all: mirrors, the candidate's answers, stable's in their place; and on what tokens it stands."""
+    forecaster, plan = forecasting(rates=busy(), config=PRICED), scenes.plan(scenes.REFUSAL)
+    made = await forecaster.made("chat", plan, Supposed(), drifts=())
+    shown = view("chat", ARMS, made, await forecaster.bill("chat", ARMS, made))
+    stages, whole = shown["stages"], shown["cost"]
+    for name in ("candidate", "shadow", "saved", "added"):
+        assert sum(stage["cost"][name] for stage in stages) == pytest.approx(whole[name])
+    assert [stage["cost"]["candidate"] for stage in stages] == [
+        pytest.approx(stage["candidate_requests"] * 0.01) for stage in stages
+    ]
+    assert (whole["prompt_tokens"], whole["completion_tokens"], whole["measured"]) == (500.0, 250.0, False)
+    *_, money = await forecaster.before_start("chat", plan, ARMS)
+    assert money.startswith("it costs about ")
+    assert money.endswith("at 500 prompt and 250 completion tokens a request (supposed, not measured)")
+
+
+async def test_without_prices_nothing_is_said_of_money() -> None:
+    """Sums are null, and `start` has no sentence on them."""
+    forecaster, plan = forecasting(rates=busy()), scenes.plan(scenes.REFUSAL)
+    made = await forecaster.made("chat", plan, Supposed(), drifts=())
+    cost = view("chat", ARMS, made, await forecaster.bill("chat", ARMS, made))["cost"]
+    assert (cost["candidate"], cost["shadow"], cost["saved"], cost["added"]) == (None, None, None, None)
+    assert not any("costs" in note for note in await forecaster.before_start("chat", plan, ARMS))
