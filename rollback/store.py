@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+import anyio
 import msgspec
 from redis.asyncio import Redis
 
@@ -46,6 +47,9 @@ from shadow.store import KEEP_SECONDS
 
 WRITE_SECONDS: Final = 2.0
 """How long a transition may take: a synced write on a busy disk, with room; well below any lease."""
+
+GIVE_BACK_SECONDS: Final = 0.1
+"""For giving a connection back to its pool; nothing is sent for that."""
 
 AUDIT_LENGTH: Final = 3_000
 """About how many audit entries an endpoint keeps: 500 rollouts of six stages, some 30 MB."""
@@ -197,12 +201,16 @@ class RolloutStore:
         names = [keys.rollout, keys.rollouts, keys.grant, keys.stable, keys.audit, keys.freeze, *ending]
 
         async def write(redis: "Redis") -> tuple[int, int]:
-            async with redis.client() as connection:  # WAIT counts the writes of its own connection
+            connection = redis.client()  # WAIT counts the writes of its own connection
+            try:
                 outcome = int(await (SHRINK if shrinks else WIDEN).on(connection, names, arguments))
                 if outcome != DONE or not self._replicas:
                     return outcome, 0
                 wait_ms = int(self._timeout * 500)
                 return outcome, int(await connection.wait(self._replicas, wait_ms))
+            finally:
+                with anyio.move_on_after(GIVE_BACK_SECONDS, shield=True):  # its own way out leaves it when it is cut
+                    await connection.aclose()
 
         outcome, replicas = await self._link.run(names[0], self._timeout, write, insist=shrinks)
         if outcome == FROZEN:

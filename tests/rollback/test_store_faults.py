@@ -1,6 +1,8 @@
 """What the stores do when Redis is full, frozen, gone, or holds something unreadable."""
 
 import asyncio
+import gc
+import warnings
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
@@ -153,6 +155,25 @@ async def test_a_frozen_server_costs_a_bounded_wait(own_redis: RedisServer) -> N
     with anyio.fail_after(5):
         await _answered(exposure)
     await redis.aclose()
+
+
+async def test_a_transition_that_is_cut_gives_its_connection_back(
+    own_redis: RedisServer, a_rollout: MakeRollout
+) -> None:
+    """At its deadline, in the middle of an answer: none is left to the garbage collection, with an error in the log."""
+    link = connect(own_redis.url, timeout_seconds=2.0)
+    store = RolloutStore(link, "dg", timeout_seconds=0.2)
+    await store.load("chat")
+    own_redis.freeze()
+    with warnings.catch_warnings(record=True) as left:
+        warnings.simplefilter("always")
+        with pytest.raises(StoreUnavailable, match="did not answer in time"):
+            await store.commit(transition(None, a_rollout()))
+        gc.collect()
+    own_redis.thaw()
+    assert [str(each.message) for each in left] == []
+    await store.commit(transition(None, a_rollout()))
+    await link.aclose()
 
 
 async def test_a_server_in_trouble_is_not_waited_for_by_everybody(own_redis: RedisServer) -> None:
