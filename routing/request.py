@@ -86,8 +86,9 @@ def model_span(body: bytes) -> tuple[int, int]:
     The body decoded with a top-level `model`. So if those bytes occur once, and no letter is written as an escape, the
     one occurrence is that key: no walk over the document is needed.
     """
-    if body.count(_MODEL_KEY) == 1 and _ESCAPED_LETTER not in body:
-        found = _MODEL_VALUE.search(body)
+    at = body.find(_MODEL_KEY)
+    if at >= 0 and body.find(_MODEL_KEY, at + 1) < 0 and (b"\\" not in body or _ESCAPED_LETTER not in body):
+        found = _MODEL_VALUE.match(body, at)
         if found is not None:
             return found.span(1)
     return _span_by_walking(body)

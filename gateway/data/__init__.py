@@ -1,4 +1,4 @@
-"""The data worker: applications' requests in, models' answers out, as raw ASGI. Never Litestar or httpx here.
+"""The data worker: applications' requests in, models' answers out. Never Litestar or httpx here.
 
 P  `api`         the routes, and how each API words errors, whole or within a stream
 P  `incoming`    what a request's headers say, read in one pass
@@ -9,14 +9,13 @@ P  `presenting`  the endpoint's name in place of the answer's `model`
 P  `origins`     which model made which response, for `previous_response_id`
 S  `elsewhere`   what other gateways know of that
 P  `table`       the routes that this worker serves from, swapped whole
-P  `link`       what a client's connection must tell beyond ASGI
 P  `tally`       the worker's own counters and histograms, for /metrics
 S  `draft`       what is noted of one request while it is served
 S  `proxy`       assign, forward, fall back, relay
 S  `passthrough`  other paths, to the stable model, unbuffered and untouched
-S  `app`         the ASGI application: auth, parsing, and the small routes
-S  `cycle`       one request and its answer on a connection, head and first bytes in one write
-S  `protocol`    uvicorn's HTTP protocol plus limits, deadlines, and word of clients that leave
+S  `app`         the application: auth, parsing, and the small routes
+S  `cycle`       one request and its answer on a connection: what the application reads and writes
+S  `protocol`    a client's connection: HTTP/1.1, limits, deadlines, and an end to what is done for who left
 S  `room`        what is left of file descriptors and of turns of the loop
 S  `server`      listening, and draining at the end
 S  `tracing`     which requests are traced, and what is noted of them

@@ -1,16 +1,15 @@
-"""The data plane as a raw ASGI application: who asks, for what, and the small routes.
+"""The data plane's application: who asks, for what, and the small routes.
 
-It needs one thing that ASGI does not give: word of a client that leaves while nobody is reading from it. The server
-puts a `Link` into the scope for that (`gateway.data.protocol`).
+A client that leaves is a cancellation of whatever serves it, and nothing else is (`gateway.data.cycle`).
 """
 
-from asyncio import CancelledError, current_task
-from collections.abc import Callable, Mapping
+from asyncio import CancelledError
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 from os import urandom
 from time import monotonic, time  # noqa: TID251 - `time` dates the record of an exchange; it decides nothing
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import msgspec
 
@@ -27,12 +26,12 @@ from gateway.data.api import (
     upstream_error,
     wrong_key,
 )
+from gateway.data.cycle import Cycle
 from gateway.data.draft import Draft
 from gateway.data.elsewhere import Elsewhere
 from gateway.data.incoming import Incoming, read_incoming
-from gateway.data.link import ClientLeft, Link, Receive, Send
 from gateway.data.origins import Origins
-from gateway.data.passthrough import Passing, Passthrough, pieces
+from gateway.data.passthrough import Passing, Passthrough
 from gateway.data.proxy import Proxy
 from gateway.data.record import Recorder
 from gateway.data.sticky import Keyed, sticky_key
@@ -48,10 +47,6 @@ from routing.exposure import Route
 from routing.request import model_span, read, scalar_text
 from shadow.exchange import Api, Outcome
 
-Scope: TypeAlias = Mapping[str, Any]
-
-LINK: Final = "driftgate.link"
-"""Key of the `Link` in the scope."""
 _JSON: Final = (b"content-type", b"application/json")
 
 
@@ -107,51 +102,70 @@ class App:
         self._ids = count()
         self._id_prefix = f"req_{urandom(8).hex()}"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, cycle: Cycle) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
-            return
-        path: str = scope["path"]
+        path = cycle.path
         api = ROUTES.get(path)
         request_id = f"{self._id_prefix}{next(self._ids):08x}"
         try:
-            if api is not None and scope["method"] == "POST":
-                await self._ask(scope, receive, send, api, request_id)
+            if api is not None and cycle.method == "POST":
+                await self._ask(cycle, api, request_id)
             elif endpoint := self._passthrough.endpoint(path):
-                await self._pass(scope, receive, send, endpoint, request_id)
+                await self._pass(cycle, endpoint, request_id)
             else:
-                await self._look(scope, send, path, request_id)
+                self._look(cycle, request_id)
         except ApiError as error:
-            await _send_error(send, error, api or spoken_on(path), request_id)
-        except ClientLeft:
-            return
+            _send_error(cycle, error, api or spoken_on(path), request_id)
 
     # ── asking a model ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _ask(self, scope: Scope, receive: Receive, send: Send, api: Api, request_id: str) -> None:
+    async def _ask(self, cycle: Cycle, api: Api, request_id: str) -> None:
         started_at = monotonic()
-        _must_have_room(scope)
-        incoming = self._incoming(scope)
+        _must_have_room(cycle)
+        incoming = read_incoming(cycle)
         caller = self._authenticate(incoming)
-        body = await self._body(incoming, receive)
+        body = await self._body(incoming, cycle)
+        asked, route = self._addressed(incoming, caller, body, request_id)
+        if api is Api.RESPONSES and self._elsewhere is not None:
+            await self._elsewhere.look(route, scalar_text(asked.fields.previous_response_id), started_at)
+        draft = self._draft(asked, route, api, started_at)
+        try:
+            await self._proxy.serve(draft, cycle)
+        except UpstreamFailure as error:
+            draft.status = (answer := upstream_error(error.kind)).status
+            _send_error(cycle, answer, api, request_id, draft)
+        except MalformedRequest as error:
+            draft.outcome, draft.status = Outcome.REJECTED, 400
+            _send_error(cycle, _malformed(error), api, request_id, draft)
+        except CancelledError:
+            draft.outcome = Outcome.CANCELLED
+            raise
+        finally:
+            if cycle.carrier.is_gone and draft.outcome is not Outcome.COMPLETED:
+                draft.outcome = Outcome.CANCELLED
+            self._recorder.finish(draft)
+
+    def _addressed(self, incoming: Incoming, caller: Caller, body: bytes, request_id: str) -> tuple[Keyed, Route]:
+        """What is asked, and the route of the endpoint that it is for; raises `ApiError`."""
         try:
             fields = read(body)
             span = model_span(body)
         except MalformedRequest as error:
-            raise ApiError(400, error.code, error.message, param=error.param) from error
+            raise _malformed(error) from error
         route = self._table.get(fields.model)
         if route is None or not caller.may_ask(fields.model):
             raise unknown_model(fields.model)
-        asked = Keyed(incoming, body, fields, span, caller, request_id)
-        endpoint = self._endpoints[fields.model]
-        sticky = sticky_key(endpoint, asked)
         self._must_take(route, caller)
-        if api is Api.RESPONSES and self._elsewhere is not None:
-            await self._elsewhere.look(route, scalar_text(fields.previous_response_id), started_at)
+        return Keyed(incoming, body, fields, span, caller, request_id), route
+
+    def _draft(self, asked: Keyed, route: Route, api: Api, started_at: float) -> Draft:
+        """The request, assigned."""
+        endpoint = self._endpoints[route.endpoint]
+        sticky = sticky_key(endpoint, asked)
         assignment = self._assign(route, api, sticky, asked, started_at)
         if endpoint.present_model_as == "endpoint":
-            incoming.without(b"accept-encoding")  # what is compressed cannot be read here
-        draft = Draft(
+            asked.incoming.without(b"accept-encoding")  # what is compressed cannot be read here
+        return Draft(
             asked=asked,
             endpoint=endpoint,
             api=api,
@@ -160,50 +174,20 @@ class App:
             sticky=sticky,
             started_at=started_at,
             began_at=time(),
-            stream=bool(fields.stream),
+            stream=bool(asked.fields.stream),
             opening=b"" if api is Api.RESPONSES else None,
             captures=assignment.is_evidence or self._recorder.reads(asked),
         )
-        await self._serve(draft, scope[LINK], send)
 
-    async def _serve(self, draft: Draft, link: Link, send: Send) -> None:
-        """Serve the request, with the client's leaving as a cancellation of this very task and nothing else."""
-        task = current_task()
-        assert task is not None
-        if link.has_left():
-            return
-        link.on_left = task.cancel
-        try:
-            await self._proxy.serve(draft, send, link.abort)
-        except UpstreamFailure as error:
-            draft.status = (answer := upstream_error(error.kind)).status
-            await _send_error(send, answer, draft.api, draft.asked.request_id, draft)
-        except MalformedRequest as error:
-            draft.outcome, draft.status = Outcome.REJECTED, 400
-            answer = ApiError(400, error.code, error.message, param=error.param)
-            await _send_error(send, answer, draft.api, draft.asked.request_id, draft)
-        except CancelledError:
-            if not link.has_left():
-                raise
-            task.uncancel()
-            draft.outcome = Outcome.CANCELLED
-        finally:
-            link.on_left = None
-            if link.has_left() and draft.outcome is not Outcome.COMPLETED:
-                draft.outcome = Outcome.CANCELLED
-            self._recorder.finish(draft)
-
-    async def _pass(self, scope: Scope, receive: Receive, send: Send, endpoint: str, request_id: str) -> None:
-        _must_have_room(scope)
-        incoming = self._incoming(scope)
+    async def _pass(self, cycle: Cycle, endpoint: str, request_id: str) -> None:
+        _must_have_room(cycle)
+        incoming = read_incoming(cycle)
         route, caller = self._table.get(endpoint), self._authenticate(incoming)
         if route is None or not caller.may_ask(endpoint):
             raise unknown_path(incoming.path)
         self._must_take(route, caller)
-        has_length = incoming.content_length is not None
-        is_chunked = any(name == b"transfer-encoding" for name, _ in scope["headers"])
-        passing = Passing(incoming, route, request_id, pieces(receive), has_length or is_chunked)
-        await self._passthrough.serve(passing, scope[LINK], send)
+        has_body = incoming.is_chunked or incoming.content_length is not None
+        await self._passthrough.serve(Passing(incoming, route, request_id, has_body), cycle)
 
     def _must_take(self, route: Route, caller: Caller) -> None:
         if self._has_classes and not self._asked_models[route.stable.model].takes(caller.data_class):
@@ -235,11 +219,6 @@ class App:
         response = scalar_text(asked.fields.previous_response_id)
         return None if response is None else Maker(self._origins.of(response))
 
-    def _incoming(self, scope: Scope) -> Incoming:
-        return read_incoming(
-            scope["method"], scope["path"], scope["query_string"], scope["headers"], http_version=scope["http_version"]
-        )
-
     def _authenticate(self, incoming: Incoming) -> Caller:
         token = incoming.token
         caller = self._keys.authenticate(token)
@@ -247,44 +226,39 @@ class App:
             raise wrong_key(missing=token is None)
         return caller
 
-    async def _body(self, incoming: Incoming, receive: Receive) -> bytes:
+    async def _body(self, incoming: Incoming, cycle: Cycle) -> bytes:
         """The whole body; 413 above the limit, without reading what is declared to be longer."""
         if (length := incoming.content_length) is not None and length > self._limit:
             raise too_large(self._limit)
         if incoming.content_encoding.lower() not in (b"", b"identity"):
             raise ApiError(415, "unsupported_encoding", "Send the request body without Content-Encoding.")
-        message = await receive()
-        first: bytes = message.get("body", b"")
-        if message["type"] == "http.request" and not message.get("more_body") and len(first) <= self._limit:
-            return first
-        parts, total = [first], len(first)
-        while message["type"] == "http.request":
+        if cycle.complete and cycle.buffered <= self._limit:
+            return cycle.take()
+        parts, total = [], 0
+        while piece := await cycle.read():
+            parts.append(piece)
+            total += len(piece)
             if total > self._limit:
                 raise too_large(self._limit)
-            if not message.get("more_body"):
-                return b"".join(parts)
-            message = await receive()
-            parts.append(message.get("body", b""))
-            total += len(parts[-1])
-        raise ClientLeft
+        return b"".join(parts)
 
     # ── the small routes ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _look(self, scope: Scope, send: Send, path: str, request_id: str) -> None:
-        incoming = self._incoming(scope)
+    def _look(self, cycle: Cycle, request_id: str) -> None:
+        incoming, path = read_incoming(cycle), cycle.path
         if path in ROUTES:
             raise ApiError(405, "method_not_allowed", f"Use POST for {path}.", headers=((b"allow", b"POST"),))
         if path not in ("/healthz", "/readyz", "/v1/models") and not path.startswith("/v1/models/"):
             raise unknown_path(path)
-        if scope["method"] not in ("GET", "HEAD"):
+        if cycle.method not in ("GET", "HEAD"):
             raise ApiError(405, "method_not_allowed", f"Use GET for {path}.", headers=((b"allow", b"GET"),))
         if path == "/healthz":
-            await _send_json(send, 200, {"status": "alive"}, request_id)
+            _send_json(cycle, 200, {"status": "alive"}, request_id)
         elif path == "/readyz":
-            await _send_json(send, *self._readiness(), request_id)
+            _send_json(cycle, *self._readiness(), request_id)
         else:
             caller = self._authenticate(incoming)
-            await _send_json(send, 200, self._models(caller, path.removeprefix("/v1/models").lstrip("/")), request_id)
+            _send_json(cycle, 200, self._models(caller, path.removeprefix("/v1/models").lstrip("/")), request_id)
 
     def _readiness(self) -> tuple[int, dict[str, object]]:
         health = self._health
@@ -310,11 +284,14 @@ class App:
         return dict(found[0])
 
 
-def _must_have_room(scope: Scope) -> None:
+def _must_have_room(cycle: Cycle) -> None:
     """Only what asks a model needs a connection of its own; whether we are alive and ready is always answered."""
-    link: Link = scope[LINK]
-    if link.is_beyond_room:
+    if cycle.carrier.is_beyond_room:
         raise no_room()
+
+
+def _malformed(error: MalformedRequest) -> ApiError:
+    return ApiError(400, error.code, error.message, param=error.param)
 
 
 def _pin(asked: Keyed) -> Arm | None:
@@ -328,14 +305,15 @@ def _pin(asked: Keyed) -> Arm | None:
         raise ApiError(400, "invalid_arm", "x-driftgate-arm must be `stable` or `candidate`.") from error
 
 
-async def _send_json(send: Send, status: int, value: object, request_id: str) -> None:
+def _send_json(cycle: Cycle, status: int, value: object, request_id: str) -> None:
     body = msgspec.json.encode(value)
-    headers = [_JSON, (b"content-length", b"%d" % len(body)), (b"x-driftgate-request-id", request_id.encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    cycle.start(
+        status, [_JSON, (b"content-length", b"%d" % len(body)), (b"x-driftgate-request-id", request_id.encode())]
+    )
+    cycle.end(body)
 
 
-async def _send_error(send: Send, error: ApiError, api: Api, request_id: str, draft: Draft | None = None) -> None:
+def _send_error(cycle: Cycle, error: ApiError, api: Api, request_id: str, draft: Draft | None = None) -> None:
     body = error.body(api)
     headers = [
         _JSON,
@@ -347,5 +325,5 @@ async def _send_error(send: Send, error: ApiError, api: Api, request_id: str, dr
     if draft is not None:
         headers.append((b"x-driftgate-endpoint", draft.route.endpoint.encode()))
         headers += [(b"x-driftgate-fallback", draft.fallback.encode())] if draft.fallback else []
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    cycle.start(error.status, headers)
+    cycle.end(body)

@@ -1,104 +1,241 @@
-"""One request and its answer on a client's connection: uvicorn's cycle, with the head and the first bytes in one write.
+"""One request on a client's connection, and its answer: what the application reads from and writes to.
 
+Writing never waits. Who writes piece by piece asks `room` between them, which waits while the client does not read.
 A head is held until the first piece of the body comes (an empty one flushes it), so that a whole answer is one system
 call. Trailers go out where the body is chunked. Header fields are written as they are: they come from llhttp, which has
 checked them, or from ourselves.
 """
 
-from collections.abc import Iterable
-
-from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from http import HTTPStatus
+from typing import Any, Final, Protocol
 
 from gateway.data.api import ApiError
+from gateway.upstream.headers import RawHeaders
+from gateway.upstream.running import Direct, Running, waiter
 from shadow.exchange import Api
 
-_NO_BODY_STATUSES = frozenset({204, 304})
+logger = logging.getLogger(__name__)
+
+_NO_BODY_STATUSES: Final = frozenset({204, 304})
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
+STATUS_LINE: Final = {
+    status: f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n".encode() for status in range(100, 600)
+}
+_UNTIL_CLOSED: Final = -1
+"""The length of a body that ends with its connection."""
 
 
-Fields = Iterable[tuple[bytes, bytes]]
+class Carrier(Protocol):
+    """The connection, as its requests see it."""
+
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    is_gone: bool
+    is_beyond_room: bool
+    """Accepted only to be told that there is no room (`gateway.data.room`)."""
+    must_wait: bool
+    """Whether the client does not read what was written."""
+
+    def resume_reading(self) -> None:
+        """What was read is taken: let more come."""
+
+    def writable(self) -> Awaitable[None]:
+        """Wait until the client reads again."""
+
+    def answered(self) -> None:
+        """The answer is out."""
+
+    def served(self) -> None:
+        """Nothing is left to do for the request."""
 
 
-class Cycle(RequestResponseCycle):
-    """Takes the same messages as any ASGI server."""
+class Cycle:
+    """A request and its answer. `complete`: all of the request's body has come. `ended`: the answer is out."""
 
-    _held_head = b""
-    _has_body = True
+    __slots__ = (
+        "_chunked",
+        "_expects_continue",
+        "_has_body",
+        "_held_head",
+        "_length",
+        "_news",
+        "_parts",
+        "_running",
+        "buffered",
+        "carrier",
+        "complete",
+        "ended",
+        "headers",
+        "keep_alive",
+        "method",
+        "path",
+        "query",
+        "started",
+        "version",
+    )
 
-    async def receive(self) -> ASGIReceiveEvent:
-        """The next message; a body that is all here already costs no waiting."""
-        ready = self.message_event.is_set() and not self.more_body and not self.waiting_for_100_continue
-        if not ready or self.disconnected or self.response_complete:
-            return await super().receive()
-        self.flow.resume_reading()
-        self.message_event.clear()
-        body, self.body = bytes(self.body), bytearray()
-        return {"type": "http.request", "body": body, "more_body": False}
+    def __init__(
+        self,
+        carrier: Carrier,
+        method: str,
+        target: tuple[str, bytes],
+        version: str,
+        headers: RawHeaders,
+        *,
+        keep_alive: bool,
+    ) -> None:
+        self.carrier = carrier
+        self.method = method
+        self.path, self.query = target
+        self.version = version
+        self.headers = headers
+        self.keep_alive = keep_alive
+        self.complete = self.started = self.ended = False
+        self.buffered = 0
+        self._parts: list[bytes] = []
+        self._news: Direct | asyncio.Future[None] | None = None
+        self._running: Running | None = None
+        self._expects_continue = False
+        self._held_head = b""
+        self._has_body = self._chunked = True
+        self._length = 0
 
-    async def send(self, message: ASGISendEvent) -> None:
-        """Write the message; waits while the client does not read."""
-        if self.flow.write_paused and not self.disconnected:
-            await self.flow.drain()
-        if self.disconnected:
-            return
-        if message["type"] == "http.response.start":
-            self._start(message["status"], list(message.get("headers", ())))
-        elif message["type"] == "http.response.body":
-            trailers: Fields = message.get("trailers", ())  # type: ignore[assignment] # ours, not ASGI's
-            self._write(message.get("body", b""), ended=not message.get("more_body", False), trailers=trailers)
+    # ── the application's side ────────────────────────────────────────────────────────────────────────────────────────
 
-    async def send_500_response(self) -> None:
-        """A bug of ours: uvicorn has logged it, the client gets the API's shape."""
-        body = ApiError(500, "internal_error", "driftgate failed on this request.", kind="server_error").body(Api.CHAT)
-        self.keep_alive = False
-        self._start(500, [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))])
-        self._write(body, ended=True)
+    def expect_continue(self) -> None:
+        """The client sends its body once it is told to."""
+        self._expects_continue = True
 
-    def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        self.response_started = True
-        self.waiting_for_100_continue = False
-        self._has_body = self.scope["method"] != "HEAD" and status not in _NO_BODY_STATUSES
-        self.chunked_encoding = self._has_body
+    async def read(self) -> bytes:
+        """The next bytes of the request's body, as they come; empty at its end."""
+        while not self._parts and not self.complete:
+            if self._expects_continue:
+                self._expects_continue = False
+                self.carrier.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._news = waiter(self.carrier.loop)
+            await self._news
+        return self.take()
+
+    def take(self) -> bytes:
+        """The bytes of the request's body that are here already."""
+        parts = self._parts
+        taken = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        self.buffered = 0
+        self.carrier.resume_reading()
+        return taken
+
+    def start(self, status: int, headers: Iterable[tuple[bytes, bytes]], lines: bytes = b"") -> None:
+        """The answer's head. `lines` are more of its fields, as they go out."""
+        self.started = True
+        self._expects_continue = False
+        self._has_body = status not in _NO_BODY_STATUSES and self.method != "HEAD"
+        self._chunked = self._has_body
         parts = [STATUS_LINE[status]]
         for name, value in headers:
             if name == b"content-length":
-                self.chunked_encoding = False
-                self.expected_content_length = int(value)
+                self._chunked = False
+                self._length = int(value)
             elif name == b"connection":  # only our own errors say so: a model server's is not passed on
                 self.keep_alive = False
                 continue
             parts += (name, b": ", value, b"\r\n")
-        if self.chunked_encoding:
-            if self.scope["http_version"] == "1.0":
-                self.chunked_encoding = self.keep_alive = False  # an old client reads until the connection ends
-                self.expected_content_length = -1
+        parts.append(lines)
+        if self._chunked:
+            if self.version == "1.0":
+                self._chunked = self.keep_alive = False  # an old client reads until the connection ends
+                self._length = _UNTIL_CLOSED
             else:
                 parts.append(b"transfer-encoding: chunked\r\n")
-        if not self.keep_alive:
-            parts.append(b"connection: close\r\n")
-        parts.append(b"\r\n")
+        parts.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
         self._held_head = b"".join(parts)
 
-    def _write(self, body: bytes, *, ended: bool, trailers: Fields = ()) -> None:
+    def write(self, body: bytes) -> None:
+        """A piece of the answer's body."""
+        self._send(body, ended=False, trailers=())
+
+    def end(self, body: bytes = b"", trailers: RawHeaders | tuple[()] = ()) -> None:
+        """The last piece of the answer's body."""
+        self._send(body, ended=True, trailers=trailers)
+
+    async def room(self) -> None:
+        """Wait while the client does not read."""
+        while self.carrier.must_wait:
+            await self.carrier.writable()
+
+    def abort(self) -> None:
+        """Cut the connection: the client must not take half an answer for a whole one."""
+        self.carrier.transport.abort()
+
+    # ── the connection's side ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def received(self, body: bytes) -> None:
+        """A piece of the request's body."""
+        self._parts.append(body)
+        self.buffered += len(body)
+
+    def stirred(self) -> None:
+        """Something has come: whoever reads goes on, within this call."""
+        news, self._news = self._news, None
+        if news is not None and not news.done():
+            news.set_result(None)
+
+    def run(self, serve: Callable[["Cycle"], Coroutine[Any, Any, None]]) -> None:
+        """Serve the request; returns where that has to wait."""
+        self._running = Running(self.carrier.loop, serve(self), self._on_end)
+        self._running.go_on()
+
+    def left(self) -> None:
+        """The client is gone: whatever is being done for it is cancelled at once."""
+        if self._running is not None:
+            self._running.cancel()
+
+    def _on_end(self, error: BaseException | None) -> None:
+        self._running = None
+        if not self.carrier.is_gone:
+            if error is not None:
+                logger.error("driftgate failed on a request to %s", self.path, exc_info=error)
+            elif not self.ended:
+                logger.error("a request to %s was not answered to its end", self.path)
+            if not self.started:
+                self._fail()
+            elif not self.ended:
+                self.abort()
+        elif error is not None and not isinstance(error, asyncio.CancelledError):
+            logger.error("driftgate failed on a request to %s, whose client left", self.path, exc_info=error)
+        self.carrier.served()
+
+    def _fail(self) -> None:
+        """A bug of ours: the client gets the API's shape."""
+        body = ApiError(500, "internal_error", "driftgate failed on this request.", kind="server_error").body(Api.CHAT)
+        self.keep_alive = False
+        self.start(500, [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))])
+        self.end(body)
+
+    def _send(self, body: bytes, *, ended: bool, trailers: RawHeaders | tuple[()]) -> None:
+        carrier = self.carrier
+        if carrier.is_gone:
+            return
         head, self._held_head = self._held_head, b""
         if not self._has_body:
-            body, self.expected_content_length = b"", 0
-        elif self.chunked_encoding:
+            body = b""
+        elif self._chunked:
             body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
             if ended:
                 after = b"".join([b"%b: %b\r\n" % field for field in trailers]) if trailers else b""
                 body += b"0\r\n%b\r\n" % after
-        elif self.expected_content_length >= 0:
-            self.expected_content_length -= len(body)
-            ended_short = ended and self.expected_content_length > 0
-            if self.expected_content_length < 0 or ended_short:
-                self.transport.abort()  # neither a byte too many nor one too few may look like an answer
+        elif self._length != _UNTIL_CLOSED:
+            self._length -= len(body)
+            if self._length < 0 or (ended and self._length > 0):
+                carrier.transport.abort()  # neither a byte too many nor one too few may look like an answer
                 return
         if head or body:
-            self.transport.write(head + body)
+            carrier.transport.write(head + body)
         if ended:
-            self.response_complete = True
-            self.message_event.set()
+            self.ended = True
             if not self.keep_alive:
-                self.transport.close()
-            self.on_response()
+                carrier.transport.close()
+            carrier.answered()

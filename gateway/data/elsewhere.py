@@ -8,9 +8,10 @@ nobody knew: the sticky arm is asked, and on its "not found" the other one (`gat
 What was made here is told to Redis in the background. Nothing waits for it, and what cannot be told is forgotten.
 """
 
+from asyncio import create_task
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final, Protocol
 
 import anyio
 
@@ -32,7 +33,7 @@ class MadeStore(Protocol):
     async def note(self, endpoint: str, made: Sequence[tuple[int, str]], seconds: float) -> None:
         """Remember who made these."""
 
-    async def find(self, endpoint: str, response: int, seconds: float) -> str | None:
+    def find(self, endpoint: str, response: int, seconds: float) -> Coroutine[Any, Any, str | None]:
         """The model that made it."""
 
 
@@ -54,7 +55,8 @@ class Elsewhere:
             return
         self._asking += 1
         try:
-            model = await self._store.find(route.endpoint, short(response), self._look_seconds)
+            finding = self._store.find(route.endpoint, short(response), self._look_seconds)
+            model = await create_task(finding)  # a deadline needs a task, and who serves a request is none
         except StoreUnavailable:
             return
         finally:

@@ -60,12 +60,14 @@ class HandOver(asyncio.Protocol):
 
     def offer(self, draft: Draft, now: float) -> str:
         """Hand the finished request over. Returns why it was dropped, empty where it was not."""
-        if self._transport is None:
+        if (transport := self._transport) is None:
             reason = "away"
-        elif (buffered := self._buffered()) > self._limit:
+        elif (buffered := self._gathered_bytes + transport.get_write_buffer_size()) > self._limit:
             reason = "full"
         else:
-            payload = _payload(exchange_of(draft, now))
+            payload = encode(exchange_of(draft, now))
+            if len(payload) > MAX_FRAME_BYTES:
+                payload = _without_bodies(exchange_of(draft, now))
             if buffered + len(payload) <= self._limit:
                 self._write(payload)
                 return ""
@@ -80,9 +82,9 @@ class HandOver(asyncio.Protocol):
     def _write(self, payload: bytes) -> None:
         if not self._gathered:
             self._loop.call_later(_GATHER_SECONDS, self.flush)
-        self._gathered.append(len(payload).to_bytes(_LENGTH_BYTES, "big"))
-        self._gathered.append(payload)
-        self._gathered_bytes += len(payload) + _LENGTH_BYTES
+        length = len(payload)
+        self._gathered += (length.to_bytes(_LENGTH_BYTES, "big"), payload)
+        self._gathered_bytes += length + _LENGTH_BYTES
         self.sent += 1
 
     def flush(self) -> None:
@@ -116,8 +118,5 @@ class HandOver(asyncio.Protocol):
         self._lost.set()
 
 
-def _payload(exchange: Exchange) -> bytes:
-    payload = encode(exchange)
-    if len(payload) <= MAX_FRAME_BYTES:
-        return payload
+def _without_bodies(exchange: Exchange) -> bytes:
     return encode(structs.replace(exchange, request_body=b"", answer_body=b"", complete=False))

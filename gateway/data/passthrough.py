@@ -8,7 +8,7 @@ A path is passed only where the file names it; `/v1/files/*` names all below `/v
 never passed: what the model server makes of it would not be what was named.
 """
 
-from asyncio import CancelledError, current_task
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from time import monotonic
@@ -16,9 +16,9 @@ from typing import Final
 from urllib.parse import unquote
 
 from gateway.data.api import upstream_error
+from gateway.data.cycle import Cycle
 from gateway.data.incoming import Incoming
-from gateway.data.link import ClientLeft, Link, Receive, Send
-from gateway.data.proxy import last
+from gateway.data.proxy import trailers_for
 from gateway.data.record import Recorder
 from gateway.upstream.asking import Asker
 from gateway.upstream.client import Stream
@@ -39,12 +39,11 @@ _FIRST_SERVER_ERROR: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """One request on its way through. `pieces` are its body's bytes."""
+    """One request on its way through."""
 
     incoming: Incoming
     route: Route
     request_id: str
-    pieces: AsyncIterator[bytes]
     has_body: bool
 
 
@@ -65,50 +64,38 @@ class Passthrough:
             found = next((endpoint for start, endpoint in self._below if path.startswith(start)), None)
         return None if found is None or _has_dot_segments(path) else found
 
-    async def serve(self, passing: Passing, link: Link, send: Send) -> None:
+    async def serve(self, passing: Passing, cycle: Cycle) -> None:
         """Pass the request, and its answer; raises `ApiError` where the model server gives none."""
-        task = current_task()
-        assert task is not None
-        if link.has_left():
-            return
-        link.on_left = task.cancel
         began, outcome = monotonic(), Outcome.FAILED
         try:
-            outcome = await self._exchange(passing, link, send)
+            outcome = await self._exchange(passing, cycle)
         except UpstreamFailure as error:
             raise upstream_error(error.kind) from error
-        except ClientLeft:
-            outcome = Outcome.CANCELLED
         except CancelledError:
             outcome = Outcome.CANCELLED
-            if not link.has_left():
-                raise
-            task.uncancel()
+            raise
         finally:
-            link.on_left = None
             self._recorder.passed(passing.route.endpoint, outcome, monotonic() - began)
 
-    async def _exchange(self, passing: Passing, link: Link, send: Send) -> Outcome:
-        stream = await self._open(passing)
+    async def _exchange(self, passing: Passing, cycle: Cycle) -> Outcome:
+        stream = await self._open(passing, cycle)
         try:
-            headers = _answer_headers(passing, stream.headers)
-            await send({"type": "http.response.start", "status": stream.status, "headers": headers})
+            cycle.start(stream.status, _answer_headers(passing, stream.headers))
             chunk = stream.take()
-            while True:
-                ended = stream.complete
-                if ended:
-                    await send(last(chunk, passing.incoming, stream))
-                    return _told(stream)
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            while not stream.complete:
+                cycle.write(chunk)
+                await cycle.room()
                 chunk = await stream.read()
+            cycle.end(chunk, trailers_for(passing.incoming, stream))
+            return _told(stream)
         except UpstreamFailure as error:
             stream.server.failed(error.kind)
-            link.abort()
+            cycle.abort()
             return Outcome.FAILED
         finally:
             stream.close()
 
-    async def _open(self, passing: Passing) -> Stream:
+    async def _open(self, passing: Passing, cycle: Cycle) -> Stream:
         incoming, target = passing.incoming, self._asker.target(passing.route.stable.model)
         framing = b""
         if passing.has_body:
@@ -120,20 +107,14 @@ class Passthrough:
                 target, place, incoming.method, incoming.path, incoming.passed, query=incoming.query, framing=framing
             )
 
-        pieces = passing.pieces if passing.has_body else None
-        return await self._asker.open(target.name, write, self._asker.deadlines(target), insist=True, pieces=pieces)
+        body = _pieces(cycle) if passing.has_body else None
+        return await self._asker.open(target.name, write, self._asker.deadlines(target), insist=True, pieces=body)
 
 
-async def pieces(receive: Receive) -> AsyncIterator[bytes]:
-    """The request's body as it comes; raises `ClientLeft` where it ends too early."""
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise ClientLeft
-        if piece := message.get("body", b""):
-            yield piece
-        if not message.get("more_body"):
-            return
+async def _pieces(cycle: Cycle) -> AsyncIterator[bytes]:
+    """The request's body as it comes."""
+    while piece := await cycle.read():
+        yield piece
 
 
 def _has_dot_segments(path: str) -> bool:

@@ -1,30 +1,34 @@
-"""uvicorn's HTTP protocol plus what a gateway must add: bounds on heads, deadlines, and word of clients that leave.
+"""One client's connection: HTTP/1.1 below any framework, parsed by llhttp, with the bounds that a gateway needs.
 
-uvicorn parses strictly (llhttp; no bare LF, no length beside chunked) and keeps order among pipelined requests. It has
-no bound on a head, no deadline for a slow one, tells nobody that a client left until it is asked, and words its own
-errors as plain text.
+llhttp parses strictly (no bare LF, no length beside chunked). What is added here: requests that come before the last
+one is answered keep their order; a head, a body, a client's reading and its silence have bounds and deadlines; whoever
+serves a client that leaves is cancelled at once; what is no HTTP is refused in the API's shape.
+
+A request is served from within the callback that brought its last byte, without a task (`gateway.upstream.running`).
+Deadlines are looked at once for each piece that comes, and not at all for a request that comes whole.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from time import monotonic
-from typing import Final
+from typing import Any, Final, cast
 
 import httptools
-from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-from uvicorn.server import ServerState
 
 from gateway.data.api import ROUTES, ApiError
-from gateway.data.app import LINK
-from gateway.data.cycle import Cycle
+from gateway.data.cycle import STATUS_LINE, Cycle
 from gateway.data.room import Room
+from gateway.upstream.headers import RawHeaders
+from gateway.upstream.running import Direct, waiter
 from gateway.upstream.timer import NEVER, LazyTimer
 from shadow.exchange import Api
 
 _VERSIONS: Final = ("1.1", "1.0")
 """A request without a version would be HTTP/0.9, which has no headers: another server would read it otherwise."""
+_HIGH_WATER_BYTES: Final = 64 * 1024
+"""Bytes of a body that wait to be taken, at which no more are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,165 +50,243 @@ class ConnectionLimits:
     unwanted_body_bytes: int = 64 * 1024 * 1024
 
 
-class DataProtocol(HttpToolsProtocol):
-    """One client's connection. It is the application's `Link`."""
+@dataclass(slots=True, eq=False)
+class Shared:
+    """What all connections of one worker share. `serve` answers a request; `serving` counts those under way."""
 
-    def __init__(
-        self,
-        config: Config,
-        state: ServerState,
-        loop: asyncio.AbstractEventLoop,
-        limits: ConnectionLimits,
-        room: Room,
-    ) -> None:
-        super().__init__(config, state, {}, loop)
+    loop: asyncio.AbstractEventLoop
+    serve: Callable[[Cycle], Coroutine[Any, Any, None]]
+    limits: ConnectionLimits
+    room: Room
+    connections: set["DataProtocol"] = field(default_factory=set)
+    serving: int = 0
+
+
+class DataProtocol(asyncio.Protocol):
+    """One client's connection. It carries its requests' cycles."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, shared: Shared) -> None:
+        self.loop = shared.loop
+        self.is_gone = False
         self.is_beyond_room = False
-        self._room = room
-        self.on_left: Callable[[], object] | None = None
-        self._limits = limits
-        self._timer = LazyTimer(loop, self._on_due)
-        self._gone = False
-        self._asked = self._last = False
-        self._in_head = False
-        self._in_body = False
+        self.must_wait = False
+        self._shared = shared
+        self._limits = shared.limits
+        self._parser = httptools.HttpRequestParser(self)
+        # so that a request is answered whose connection is to end after it, whatever follows
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._timer = LazyTimer(self.loop, self._on_due)
+        self._writable: Direct | asyncio.Future[None] | None = None
+        self._reading_paused = False
+        self._last = False
+        self._fresh: Cycle | None = None
+        """Parsed, and to be served once the parser is done with what came."""
+        self._served: Cycle | None = None
+        self._parsed: Cycle | None = None
+        """The last one, whose body is being read: that which is served, or one behind it in line."""
+        self._line: deque[Cycle] = deque()
+        self._in_head = self._in_body = False
+        self._url = b""
+        self._headers: RawHeaders = []
         self._head_bytes = 0
         self._unwanted_bytes = 0
         self._body_bytes = 0
         self._body_began_at = 0.0
 
-    def has_left(self) -> bool:
-        """Whether the client is gone."""
-        return self._gone
+    # ── the server's side ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def finish(self) -> None:
         """One more answer at most: the present one, or that to a request which may be on its way already."""
         self._last = True
-        if self._asked:
-            self.cycle.keep_alive = False
+        if self._parsed is not None:
+            self._parsed.keep_alive = False
 
-    def abort(self) -> None:
-        """Cut the connection: the client must not take half an answer for a whole one."""
-        self.transport.abort()
+    def shut(self) -> None:
+        """No more answer than the present one."""
+        if self._parsed is None or self._parsed.ended:
+            self.transport.close()
+        else:
+            self._parsed.keep_alive = False
+
+    # ── its cycles' side ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def resume_reading(self) -> None:
+        """What was read is taken: let more come."""
+        if self._reading_paused:
+            self._reading_paused = False
+            self.transport.resume_reading()
+
+    async def writable(self) -> None:
+        """Wait until the client reads again."""
+        self._writable = waiter(self.loop)
+        await self._writable
+
+    def answered(self) -> None:
+        """The answer is out: the next request in line, or idle."""
+        if self.transport.is_closing():
+            return
+        self.resume_reading()
+        if self._line:
+            self.loop.call_soon(self._serve_next)  # from the loop: a line of refusals must not pile up on the stack
+        elif not self._in_body and not self._in_head:
+            self._timer.until(monotonic() + self._limits.keep_alive_seconds)
+
+    def served(self) -> None:
+        """Nothing is left to do for the request."""
+        self._shared.serving -= 1
 
     # ── the transport's side ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connects."""
-        self.is_beyond_room = not self._room.takes(transport.get_extra_info("socket").fileno())
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its ancestry
+        self._shared.connections.add(self)
+        self.is_beyond_room = not self._shared.room.takes(transport.get_extra_info("socket").fileno())
         self._timer.until(monotonic() + self._limits.keep_alive_seconds)
-        super().connection_made(transport)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
         """The client is gone: whoever serves it must know at once."""
-        self._gone = True
+        self.is_gone = True
+        self._shared.connections.discard(self)
         self._timer.close()
-        super().connection_lost(exc)
+        served, self._served = self._served, None
         # a request knows its connection; let the connection forget it, or both would wait for a garbage collection
-        self.cycle = self.scope = None  # type: ignore[assignment] # as uvicorn sets them up
-        if self.on_left is not None:
-            self.on_left()
+        self._fresh = self._parsed = None
+        self._line.clear()
+        self._parser = None  # type: ignore[assignment] # nothing is parsed any more; it holds this object's methods
+        if served is not None:
+            served.left()
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
         if self.transport.is_closing():
             return
-        super().data_received(data)
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > self._limits.head_bytes:
-                self._refuse(431, "headers_too_large", "The request's headers are too long.")
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._fresh = None
+            self._refuse(400, "invalid_http", "Invalid HTTP request received.")
+            return
+        except httptools.HttpParserUpgrade:
+            pass  # an offer to speak another protocol is not taken
+        if (self._in_head or self._in_body) and not self._may_go_on(len(data)):
+            return
+        if (fresh := self._fresh) is not None:
+            self._fresh = None
+            self._serve(fresh)
+        elif (served := self._served) is not None:
+            served.stirred()
 
     def pause_writing(self) -> None:
         """The client does not read: it has a while to go on."""
+        self.must_wait = True
         self._timer.until(monotonic() + self._limits.reader_seconds)
-        super().pause_writing()
 
     def resume_writing(self) -> None:
         """The client reads again."""
+        self.must_wait = False
         if not self._in_body:
             self._timer.at = NEVER
-        super().resume_writing()
-
-    def send_400_response(self, msg: str) -> None:
-        """What is no HTTP is refused in the API's shape."""
-        self._refuse(400, "invalid_http", msg)
+        writable, self._writable = self._writable, None
+        if writable is not None and not writable.done():
+            writable.set_result(None)
 
     # ── the parser's side ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        super().on_message_begin()
-        self.scope[LINK] = self  # type: ignore[typeddict-unknown-key] # extension of the scope
-        self._in_head, self._head_bytes, self._unwanted_bytes = True, 0, 0
-        self._timer.until(monotonic() + self._limits.head_seconds)
+        self._in_head = True
+        self._url, self._headers = b"", []
+        self._head_bytes = self._unwanted_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the request's target."""
+        self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header field."""
-        name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        self.headers.append((name, value))
+        """One header field, its name as the client wrote it."""
+        self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """The head is complete: serve the request, or queue it behind the one that is being served."""
-        self._in_head, self._in_body = False, True
-        self._body_bytes, self._body_began_at = 0, monotonic()
-        self._timer.until(self._body_began_at + self._limits.body_progress_seconds)
-        version = self.parser.get_http_version()
+        """The head is complete: the request is served, or stands in line behind the one that is."""
+        parser = self._parser
+        version = parser.get_http_version()
         if version not in _VERSIONS:
             raise httptools.HttpParserError(f"HTTP/{version} is not spoken here")
-        path, query = _split(self.url)
-        scope = self.scope
-        scope["method"] = self.parser.get_method().decode("ascii")
-        scope["http_version"] = version
-        scope["path"] = path
-        scope["raw_path"] = path.encode()
-        scope["query_string"] = query
-        previous = self.cycle if self._asked else None
-        self._asked = True
-        self.cycle = Cycle(
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=[],
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
-            keep_alive=not self._last and version != "1.0" and self.parser.should_keep_alive(),
-            on_response=self.on_response_complete,
+        self._in_head, self._in_body = False, True
+        self._body_bytes, self._body_began_at = 0, 0.0
+        previous = self._parsed
+        self._parsed = cycle = Cycle(
+            self,
+            parser.get_method().decode("ascii"),
+            _KNOWN.get(self._url) or _split(self._url),
+            version,
+            self._headers,
+            keep_alive=not self._last and version != "1.0" and parser.should_keep_alive(),
         )
-        if previous is None or previous.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
+        if previous is None or previous.ended:
+            self._fresh = cycle
         else:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, self.app))
+            self._pause_reading()
+            self._line.append(cycle)
 
     def on_body(self, body: bytes) -> None:
         """A piece of the request's body."""
+        cycle = self._parsed
+        assert cycle is not None
         self._body_bytes += len(body)
-        paid = self._body_began_at + self._body_bytes / self._limits.body_bytes_per_second
-        self._timer.until(min(monotonic(), paid) + self._limits.body_progress_seconds)
-        if self.cycle.response_complete:
-            self._unwanted_bytes += len(body)
-            if self._unwanted_bytes > self._limits.unwanted_body_bytes:
-                self.transport.abort()
-        super().on_body(body)
+        if not cycle.ended:
+            cycle.received(body)
+            if cycle.buffered > _HIGH_WATER_BYTES:
+                self._pause_reading()
+            return
+        self._unwanted_bytes += len(body)
+        if self._unwanted_bytes > self._limits.unwanted_body_bytes:
+            self.transport.abort()
 
     def on_message_complete(self) -> None:
         """The request is complete; from here its answer has its own deadlines."""
         self._in_body = False
         self._timer.at = NEVER
-        super().on_message_complete()
-        if self.cycle.response_complete:
+        cycle = self._parsed
+        assert cycle is not None
+        cycle.complete = True
+        if cycle.ended:
             self._timer.until(monotonic() + self._limits.keep_alive_seconds)
 
-    def on_response_complete(self) -> None:
-        """The answer is out: the next request, or idle."""
-        super().on_response_complete()
-        if not self._in_body and not self.pipeline:
-            self._timer.until(monotonic() + self._limits.keep_alive_seconds)
+    # ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _serve(self, cycle: Cycle) -> None:
+        self._served = cycle
+        self._shared.serving += 1
+        cycle.run(self._shared.serve)
+
+    def _serve_next(self) -> None:
+        if self._line and not self.transport.is_closing():
+            self._serve(self._line.popleft())
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused:
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def _may_go_on(self, size: int) -> bool:
+        """Set the deadline of a head or body of which `size` bytes have come; False where it is refused."""
+        now = monotonic()
+        if self._in_head:
+            if not self._head_bytes:
+                self._timer.until(now + self._limits.head_seconds)
+            self._head_bytes += size
+            if self._head_bytes > self._limits.head_bytes:
+                self._refuse(431, "headers_too_large", "The request's headers are too long.")
+                return False
+        else:
+            began = self._body_began_at = self._body_began_at or now
+            paid = began + self._body_bytes / self._limits.body_bytes_per_second
+            self._timer.until(min(now, paid) + self._limits.body_progress_seconds)
+        return True
 
     def _on_due(self) -> None:
         if self._in_head:
@@ -214,7 +296,7 @@ class DataProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int, code: str, message: str) -> None:
         """Answer outside the application, and close."""
-        if self._asked and self.cycle.response_started and not self.cycle.response_complete:
+        if self._parsed is not None and self._parsed.started and not self._parsed.ended:
             self.transport.abort()  # an answer is on its way: a second one in its midst would be part of it
             return
         body = ApiError(status, code, message).body(Api.CHAT)
@@ -229,9 +311,6 @@ _KNOWN: Final = {path.encode(): (path, b"") for path in ROUTES}
 
 def _split(url: bytes) -> tuple[str, bytes]:
     """Path and query of a request target. Escapes stay: no route has any, and an escaped slash is not a slash."""
-    known = _KNOWN.get(url)
-    if known is not None:
-        return known
     if not url.startswith(b"/"):
         parsed = httptools.parse_url(url)
         return (parsed.path or b"/").decode("latin-1"), parsed.query or b""

@@ -15,18 +15,18 @@ it, so until then stable can still answer. Stable's is held likewise where its `
 must be said first.
 """
 
-from collections.abc import Callable
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import lru_cache
 from time import monotonic
 from typing import Final
 
 from gateway.data.api import broken_stream
+from gateway.data.cycle import Cycle
 from gateway.data.draft import CAPTURE_BYTES, Draft
 from gateway.data.events import FirstEvent, first_event, is_error_object
 from gateway.data.firstbyte import FirstByteTimes
 from gateway.data.incoming import Incoming
-from gateway.data.link import Send
 from gateway.data.origins import says_not_found
 from gateway.data.presenting import Presenter, is_presentable, presenter, with_length
 from gateway.upstream.asking import Asker
@@ -35,6 +35,7 @@ from gateway.upstream.errors import UpstreamFailure
 from gateway.upstream.exchange import Deadlines
 from gateway.upstream.headers import ANSWER, TRAILER, RawHeaders, end_to_end
 from gateway.upstream.outgoing import Outgoing
+from gateway.upstream.running import Awaited
 from gateway.upstream.target import Place
 from routing.arms import Arm
 from routing.errors import MalformedRequest
@@ -72,20 +73,20 @@ class Refused:
 
 
 class Proxy:
-    """Serves requests. `abort` cuts the client's connection, for answers that cannot be ended properly."""
+    """Serves requests."""
 
     def __init__(self, asker: Asker, first_bytes: FirstByteTimes) -> None:
         self.asker = asker
         self._first_bytes = first_bytes
 
-    async def serve(self, draft: Draft, send: Send, abort: Callable[[], None]) -> None:
+    async def serve(self, draft: Draft, cycle: Cycle) -> None:
         """Answer the request; raises where stable gave no answer and nothing was sent yet.
 
         `UpstreamFailure`, or `MalformedRequest` where stable is a variant and cannot write the body anew.
         """
         opened = await self._open(draft)
         try:
-            await self._relay(draft, opened, send, abort)
+            await self._relay(draft, opened, cycle)
         finally:
             opened.stream.close()
 
@@ -204,7 +205,9 @@ class Proxy:
             return Refused("empty", _NO_STATUS_CLASS, stream.server)
         return Opened(Arm.CANDIDATE, stream, begun, is_events)
 
-    async def _ask(self, draft: Draft, model: str, deadlines: Deadlines, *, insist: bool) -> Stream:
+    def _ask(
+        self, draft: Draft, model: str, deadlines: Deadlines, *, insist: bool
+    ) -> Coroutine[Awaited | None, None, Stream]:
         target = self.asker.target(model)
 
         def write(place: Place) -> Outgoing:
@@ -223,31 +226,32 @@ class Proxy:
             return request
 
         # what a request goes on with is kept by one server: another could only say that it has not got it
-        return await self.asker.open(model, write, deadlines, insist=insist, moves_on=not draft.continues)
+        return self.asker.open(model, write, deadlines, insist=insist, moves_on=not draft.continues)
 
-    async def _relay(self, draft: Draft, opened: Opened, send: Send, abort: Callable[[], None]) -> None:
+    async def _relay(self, draft: Draft, opened: Opened, cycle: Cycle) -> None:
         stream = opened.stream
         draft.answered, draft.status, draft.answer_headers = opened.arm, stream.status, stream.headers
         draft.relayed = True
         chunk, ended = opened.first, stream.complete
-        headers, presented = answer_headers(draft, stream.headers), _presenter(draft, opened)
+        headers, presented = end_to_end(stream.headers, ANSWER), _presenter(draft, opened)
         shown = presented.feed(chunk) if presented else chunk
         if presented:
             headers = with_length(headers, len(shown) if ended else None)
-        await send({"type": "http.response.start", "status": stream.status, "headers": headers})
+        cycle.start(stream.status, headers, _own_lines(draft, headers))
         try:
             while True:
                 draft.tee(chunk)
                 if ended:
-                    await send(last(shown, draft.asked.incoming, stream))
+                    cycle.end(shown, trailers_for(draft.asked.incoming, stream))
                     break
-                await send({"type": "http.response.body", "body": shown, "more_body": True})
+                cycle.write(shown)
+                await cycle.room()
                 chunk = await stream.read()
                 shown = presented.feed(chunk) if presented else chunk
                 ended = stream.complete
         except UpstreamFailure as error:
             stream.server.failed(error.kind)
-            await self._broke(draft, opened, error.kind, send, abort)
+            _broke(draft, opened, error.kind, cycle)
         else:
             draft.outcome = _outcome(stream.status)
             if stream.status < _FIRST_SERVER_ERROR:
@@ -260,17 +264,18 @@ class Proxy:
                     ms=(draft.first_byte_at - draft.attempt_at) * 1000,
                 )
 
-    async def _broke(self, draft: Draft, opened: Opened, kind: str, send: Send, abort: Callable[[], None]) -> None:
-        draft.outcome, draft.broke = Outcome.FAILED, kind
-        if opened.arm is Arm.CANDIDATE:
-            draft.failure = kind
-        else:
-            draft.stable_failed = True
-        if not opened.is_events:
-            abort()  # half an answer must not look whole: its length is short, or its last chunk is missing
-            return
-        event = broken_stream(kind).event(draft.api)
-        await send({"type": "http.response.body", "body": b"\n\n" + event, "more_body": False})
+
+def _broke(draft: Draft, opened: Opened, kind: str, cycle: Cycle) -> None:
+    """The answer ends before its end."""
+    draft.outcome, draft.broke = Outcome.FAILED, kind
+    if opened.arm is Arm.CANDIDATE:
+        draft.failure = kind
+    else:
+        draft.stable_failed = True
+    if opened.is_events:
+        cycle.end(b"\n\n" + broken_stream(kind).event(draft.api))
+    else:
+        cycle.abort()  # half an answer must not look whole: its length is short, or its last chunk is missing
 
 
 async def _read_whole(stream: Stream, begun: bytes) -> bytes:
@@ -290,38 +295,32 @@ def _presenter(draft: Draft, opened: Opened) -> Presenter | None:
     return presenter(draft.route.endpoint, draft.api, is_events=opened.is_events)
 
 
-def last(body: bytes, incoming: Incoming, stream: Stream) -> dict[str, object]:
-    """The message that ends an answer, with the model server's trailers where the client takes them."""
-    message = {"type": "http.response.body", "body": body, "more_body": False}
-    if incoming.takes_trailers and stream.trailers:
-        message["trailers"] = end_to_end(stream.trailers, TRAILER)
-    return message
+def trailers_for(incoming: Incoming, stream: Stream) -> RawHeaders | tuple[()]:
+    """The model server's trailers, where the client takes them."""
+    return end_to_end(stream.trailers, TRAILER) if incoming.takes_trailers and stream.trailers else ()
 
 
-def answer_headers(draft: Draft, upstream: RawHeaders) -> RawHeaders:
-    """The upstream's end-to-end headers and our own."""
-    headers = end_to_end(upstream, ANSWER)
+def _own_lines(draft: Draft, passed: RawHeaders) -> bytes:
+    """Our own fields beside those that the model server's answer brings."""
     request_id = draft.asked.request_id.encode()
-    for name, _ in headers:
+    for name, _ in passed:
         if name == b"x-request-id":
+            own = b""
             break
     else:
-        headers.append((b"x-request-id", request_id))
+        own = b"x-request-id: %b\r\n" % request_id
     grant = draft.assignment.grant
-    rollout = grant.rollout if grant is not None else ""
-    headers += _named(draft.route.endpoint, draft.answered is Arm.STABLE, rollout)
-    headers.append((b"x-driftgate-request-id", request_id))
-    if draft.fallback:
-        headers.append((b"x-driftgate-fallback", draft.fallback.encode()))
-    return headers
+    named = _named(draft.route.endpoint, draft.answered is Arm.STABLE, grant.rollout if grant is not None else "")
+    own = b"%b%bx-driftgate-request-id: %b\r\n" % (own, named, request_id)
+    return own + b"x-driftgate-fallback: %b\r\n" % draft.fallback.encode() if draft.fallback else own
 
 
 @lru_cache(maxsize=1024)
-def _named(endpoint: str, from_stable: bool, rollout: str) -> tuple[tuple[bytes, bytes], ...]:
-    """Our headers that are the same for many answers."""
-    arm = b"stable" if from_stable else b"candidate"
-    named = (b"x-driftgate-endpoint", endpoint.encode()), (b"x-driftgate-arm", arm)
-    return (*named, (b"x-driftgate-rollout", rollout.encode())) if rollout else named
+def _named(endpoint: str, from_stable: bool, rollout: str) -> bytes:
+    """Our fields that are the same for many answers."""
+    arm = "stable" if from_stable else "candidate"
+    named = f"x-driftgate-endpoint: {endpoint}\r\nx-driftgate-arm: {arm}\r\n"
+    return (named + f"x-driftgate-rollout: {rollout}\r\n" if rollout else named).encode()
 
 
 def _unless_shared(refused: Refused, stable_class: int) -> str:

@@ -8,6 +8,7 @@ P  `encoding`    compressed answers, made readable within bounds
 P  `breaker`     when a server is left alone, and when it is tried again
 P  `choosing`    which of a model's servers is asked
 P  `retries`     how often a request may be sent a second time
+S  `running`     a coroutine that goes on within the callback it waits for, without a task
 S  `timer`       a deadline that moves often and is reached rarely
 P  `outgoing`    a request as it goes to one server
 S  `exchange`    a request under way, as its caller sees it

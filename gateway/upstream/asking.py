@@ -137,9 +137,9 @@ class Asker:
             try:
                 request = write(server.place)
                 if pieces is None:
-                    stream = await self.client.open_stream(request, deadlines, model.may_retry, server.pool)
+                    stream = Stream(await server.pool.exchange(request, deadlines, model.may_retry))
                 else:
-                    stream = await self.client.open_upload(request, pieces, deadlines)
+                    stream = Stream(await server.pool.upload(request, pieces, deadlines))
             except Saturated:
                 raise  # by our own bound
             except UpstreamFailure as error:

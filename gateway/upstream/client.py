@@ -119,16 +119,10 @@ class Client:
         return sum(pool.busy for pool in self._pools.values())
 
     async def open_stream(
-        self,
-        request: Outgoing,
-        deadlines: Deadlines,
-        may_retry: Callable[[], bool] = lambda: True,
-        pool: AnyPool | None = None,
+        self, request: Outgoing, deadlines: Deadlines, may_retry: Callable[[], bool] = lambda: True
     ) -> Stream:
-        """Send, and wait for the answer's head; raises `UpstreamFailure`. `pool`: where the caller knows it."""
-        if pool is None:
-            pool = self.pool(request.origin, request.model)
-        return Stream(await pool.exchange(request, deadlines, may_retry))
+        """Send, and wait for the answer's head; raises `UpstreamFailure`."""
+        return Stream(await self.pool(request.origin, request.model).exchange(request, deadlines, may_retry))
 
     async def open_upload(self, request: Outgoing, pieces: AsyncIterator[bytes], deadlines: Deadlines) -> Stream:
         """Send a body piece by piece as it comes, and wait for the answer's head; raises `UpstreamFailure`."""

@@ -24,16 +24,30 @@ class Connector:
         self._tls: ssl.SSLContext | None = None
 
     async def connect(self, make: Callable[[], AnyProtocol], give_up_at: float) -> tuple[AnyProtocol, str | None]:
-        """A connected protocol, and what the server chose over TLS; raises `ConnectFailed` or `Saturated`."""
+        """A connected protocol, and what the server chose over TLS; raises `ConnectFailed` or `Saturated`.
+
+        In a task of its own, which the deadline needs: who waits for it may be none.
+        """
+        connecting = self._loop.create_task(self._connected(make, give_up_at))
+        try:
+            transport, protocol = await connecting
+        except asyncio.CancelledError:
+            if connecting.done() and not connecting.cancelled() and connecting.exception() is None:
+                connecting.result()[0].abort()  # it was there just when nobody wanted it any more
+            raise
+        tls = transport.get_extra_info("ssl_object")
+        return protocol, tls.selected_alpn_protocol() if tls is not None else None
+
+    async def _connected(
+        self, make: Callable[[], AnyProtocol], give_up_at: float
+    ) -> tuple[asyncio.Transport, AnyProtocol]:
         try:
             async with asyncio.timeout_at(give_up_at):
-                transport, protocol = await self._loop.create_connection(
+                return await self._loop.create_connection(
                     make, self._origin.host, self._origin.port, ssl=self._tls_context()
                 )
         except (OSError, TimeoutError) as error:
             raise self._named(error) from error
-        tls = transport.get_extra_info("ssl_object")
-        return protocol, tls.selected_alpn_protocol() if tls is not None else None
 
     def _tls_context(self) -> ssl.SSLContext | None:
         if not self._origin.tls:

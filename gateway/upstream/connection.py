@@ -17,6 +17,7 @@ import httptools
 
 from gateway.upstream.errors import BrokenAnswer, UpstreamFailure
 from gateway.upstream.exchange import MAX_HEAD_BYTES, MAX_TRAILER_BYTES, Deadlines, Exchange
+from gateway.upstream.headers import RawHeaders
 from gateway.upstream.timer import NEVER
 
 _JOINED_WRITE_BYTES: Final = 64 * 1024
@@ -41,7 +42,6 @@ class Connection(Exchange, asyncio.Protocol):
         self._headers_only = False
         self._sending = False
         self._writing_paused = False
-        self._has_framing = False
         self._keep_alive = False
         self._head_bytes = 0
         self._trailer_bytes = 0
@@ -60,7 +60,7 @@ class Connection(Exchange, asyncio.Protocol):
         """
         assert self._transport is not None
         self._headers_only, self._sending = headers_only, more
-        self._has_framing = self._keep_alive = False
+        self._keep_alive = False
         self._head_bytes = self._trailer_bytes = 0
         self._in_exchange = True
         self.exchanges += 1
@@ -165,6 +165,8 @@ class Connection(Exchange, asyncio.Protocol):
             return
         if not self.has_head and self._head_bytes > MAX_HEAD_BYTES:
             self._fail(BrokenAnswer("oversized", "the answer's headers are too long"))
+            return
+        self._came()
 
     def eof_received(self) -> None:
         """The server closes its side; the transport closes itself."""
@@ -176,13 +178,13 @@ class Connection(Exchange, asyncio.Protocol):
         # it holds this connection's methods: without it, whoever forgets the connection last frees both
         self._parser = None  # type: ignore[assignment] # nothing is parsed any more
         if self._in_exchange and not self.complete:
-            if self.has_head and not self._has_framing and exc is None and self._error is None:
+            if self.has_head and exc is None and self._error is None and not _is_framed(self.status, self.headers):
                 self.complete = True
             elif self._error is None:
                 self._error = self._broken_by(exc)
-        self._wake()
         if not was_closed:
             self._on_lost(self)
+        self._wake()
 
     def _broken_by(self, exc: Exception | None) -> UpstreamFailure:
         if self.has_head and exc is None:
@@ -203,29 +205,22 @@ class Connection(Exchange, asyncio.Protocol):
             if self._trailer_bytes <= MAX_TRAILER_BYTES:
                 self.trailers.append((name.lower(), value))
         else:
-            name = name.lower()
-            if name == b"content-length" or (name == b"transfer-encoding" and b"chunked" in value.lower()):
-                self._has_framing = True
-            self.headers.append((name, value))
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The head is complete; informational ones are passed over."""
         status = self._parser.get_status_code()
         if 100 <= status < 200:  # noqa: PLR2004 - the informational class
             self.headers = []
-            self._has_framing = False
             self._informed(status)
             return
         if not 200 <= status < 600:  # noqa: PLR2004 - the classes that exist
             raise BrokenAnswer("malformed", f"status {status} does not exist")
-        if status in (204, 304):
-            self._has_framing = True
         self._keep_alive = self._parser.should_keep_alive()
         self.status = status
         self.has_head = True
         if self._headers_only:
             self._keep_alive, self.complete, self._timer.at = False, True, NEVER
-        self._wake()
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""
@@ -235,3 +230,11 @@ class Connection(Exchange, asyncio.Protocol):
         """The answer is complete."""
         if self.has_head:
             self._completed()
+
+
+def _is_framed(status: int, headers: RawHeaders) -> bool:
+    """Whether an answer's end can be told by anything but its connection's."""
+    return status in (204, 304) or any(
+        name == b"content-length" or (name == b"transfer-encoding" and b"chunked" in value.lower())
+        for name, value in headers
+    )

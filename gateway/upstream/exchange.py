@@ -1,7 +1,8 @@
 """A request under way, as its caller sees it: the answer's head, its bytes as they come, its deadlines, its one error.
 
 What HTTP/1.1 and HTTP/2 have in common. Who carries it, a connection of its own or a stream among others, puts bytes in
-with `_received` and ends it with `_completed` or `_fail`; the caller takes them out with `head`, `read` and `take`.
+with `_received`, ends it with `_completed` or `_fail`, and says `_came` when it is done with what came: whoever waits
+may go on within that call. The caller takes bytes out with `head`, `read` and `take`.
 
 One lazy timer watches all deadlines, so that progress costs none. When the caller does not take bytes, `_hold_back` is
 called at the high-water mark and `_let_come` once they are taken.
@@ -15,6 +16,7 @@ from typing import Final
 
 from gateway.upstream.errors import BrokenAnswer, TimedOut, UpstreamFailure
 from gateway.upstream.headers import RawHeaders
+from gateway.upstream.running import Direct, waiter
 from gateway.upstream.timer import NEVER, LazyTimer
 
 HIGH_WATER_BYTES: Final = 256 * 1024
@@ -42,9 +44,9 @@ class Exchange:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: Direct | asyncio.Future[None] | None = None
         """Of whoever reads; `_room` is of whoever writes at the same time."""
-        self._room: asyncio.Future[None] | None = None
+        self._room: Direct | asyncio.Future[None] | None = None
         self._chunks: list[bytes] = []
         self._buffered = 0
         self._held_back = False
@@ -69,7 +71,8 @@ class Exchange:
         while not self.has_head:
             if self._error is not None:
                 raise self._error
-            await self._wait()
+            self._waiter = waiter(self._loop)
+            await self._waiter
 
     async def read(self) -> bytes:
         """The bytes that have come since the last call, waiting for some; empty at the end of the answer.
@@ -81,7 +84,8 @@ class Exchange:
                 return b""
             if self._error is not None:
                 raise self._error
-            await self._wait()
+            self._waiter = waiter(self._loop)
+            await self._waiter
         return self.take()
 
     def take(self) -> bytes:
@@ -148,26 +152,30 @@ class Exchange:
         """A piece of the body."""
         self._chunks.append(data)
         self._buffered += len(data)
+        self._body_began = True
         if self._buffered > HIGH_WATER_BYTES and not self._held_back:
             self._held_back = True
             self._hold_back()
             self._timer.at = self._total_at  # the reader is slow, not the server
-        else:
+
+    def _came(self) -> None:
+        """All that came is taken in: the next bytes have their time, and whoever waits goes on."""
+        if self._buffered and not (self.complete or self._held_back):
             self._progress()
-        self._wake()
+        if self._waiter is not None or self._room is not None:
+            self._wake()
 
     def _completed(self) -> None:
         """The answer is whole."""
         self.complete = True
         self._timer.at = NEVER
-        self._wake()
 
     def _fail(self, error: UpstreamFailure) -> None:
         """The answer broke, or took too long."""
         if self._error is None and not self.complete:
             self._error = error
-        self._wake()
         self.abort()
+        self._wake()
 
     def _forget(self) -> None:
         """The caller takes nothing more."""
@@ -175,27 +183,17 @@ class Exchange:
         self._chunks.clear()
         self._buffered = 0
 
-    async def _wait(self) -> None:
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
     async def _wait_for_room(self) -> None:
-        self._room = self._loop.create_future()
-        try:
-            await self._room
-        finally:
-            self._room = None
+        self._room = waiter(self._loop)
+        await self._room
 
     def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-        waiter = self._room
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        reader, self._waiter = self._waiter, None
+        if reader is not None and not reader.done():
+            reader.set_result(None)
+        writer, self._room = self._room, None
+        if writer is not None and not writer.done():
+            writer.set_result(None)
 
     def _on_due(self) -> None:
         if monotonic() >= self._total_at:
@@ -206,7 +204,6 @@ class Exchange:
             self._fail(TimedOut("stalled", "the answer stopped part-way"))
 
     def _progress(self) -> None:
-        self._body_began = True
         self._timer.until(min(monotonic() + self._between_chunks, self._total_at))
 
 

@@ -20,7 +20,7 @@ _HOP_BY_HOP: Final = frozenset(
 )
 _CREDENTIALS: Final = frozenset({b"authorization", b"proxy-authorization", b"x-api-key", b"api-key", b"cookie"})
 _PLAIN_CONNECTION: Final = frozenset({b"keep-alive", b"close"})
-_MOST_REMEMBERED: Final = 512
+MOST_REMEMBERED: Final = 512
 """Names are the client's choice: what is remembered of them is bounded."""
 
 
@@ -34,7 +34,7 @@ class HeaderRule(dict[bytes, bool]):
     def __missing__(self, name: bytes) -> bool:
         heard = name.replace(b"_", b"-")
         verdict = heard not in self._dropped and not heard.startswith(OURS)
-        if len(self) < _MOST_REMEMBERED:
+        if len(self) < MOST_REMEMBERED:
             self[name] = verdict
         return verdict
 
@@ -78,7 +78,9 @@ def named_by_connection(values: Iterable[bytes]) -> frozenset[bytes]:
 
 def end_to_end(headers: RawHeaders, rule: HeaderRule) -> RawHeaders:
     """The headers that pass."""
-    values = [field[1] for field in headers if field[0] == b"connection"]
-    if values and (named := named_by_connection(values)):
-        return [field for field in headers if rule[field[0]] and field[0] not in named]
-    return [field for field in headers if rule[field[0]]]
+    passed = [field for field in headers if rule[field[0]]]
+    if len(passed) < len(headers):  # `Connection` never passes: only then can there be one
+        values = [field[1] for field in headers if field[0] == b"connection"]
+        if values and (named := named_by_connection(values)):
+            return [field for field in passed if field[0] not in named]
+    return passed

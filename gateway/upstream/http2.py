@@ -99,6 +99,10 @@ class Http2Stream(Exchange):
         """Some of the body went out."""
         self._wake()
 
+    def stirred(self) -> None:
+        """Something of the answer has come."""
+        self._came()
+
     def on_head(self, headers: RawHeaders) -> None:
         """The answer's head."""
         self.received_anything = True
@@ -106,7 +110,6 @@ class Http2Stream(Exchange):
         if not 200 <= status < 600:  # noqa: PLR2004 - the classes that exist
             raise BrokenAnswer("malformed", f"status {status} does not exist")
         self.status, self.headers, self.has_head = status, headers[1:], True
-        self._wake()
 
     def on_informational(self, status: int) -> None:
         """An interim answer."""
@@ -145,6 +148,8 @@ class Http2Connection(asyncio.Protocol):
         self._streams: dict[int, Http2Stream] = {}
         self._is_tls = False
         self._partial = bytearray()
+        self._stirred: dict[int, Http2Stream] = {}
+        """Streams to which something happened in what has just come."""
         self._writing_paused = False
         self._idle = LazyTimer(loop, self.abort)
         self.exchanges = 0
@@ -262,6 +267,9 @@ class Http2Connection(asyncio.Protocol):
                 self._transport.abort()
             return
         self._flush()
+        stirred, self._stirred = self._stirred, {}
+        for stream in stirred.values():
+            stream.stirred()
 
     def _next_frame(self) -> bytes | None:
         """The next whole frame, header included (RFC 9113 §4.1); raises `BrokenAnswer` where it is too long."""
@@ -293,11 +301,13 @@ class Http2Connection(asyncio.Protocol):
             ):
                 stream = self._streams.get(event.stream_id or 0)
                 if stream is not None:
+                    self._stirred[stream.number] = stream
                     _tell(stream, event)
 
     def _on_data(self, event: happened.DataReceived) -> None:
         stream, counted = self._streams.get(event.stream_id or 0), event.flow_controlled_length or 0
         if stream is not None:
+            self._stirred[stream.number] = stream
             stream.on_data(event.data or b"", counted)
         else:
             self._h2.acknowledge_received_data(counted, event.stream_id or 0)

@@ -81,30 +81,29 @@ class Http2Pool:
             await self._line.wait(give_up_at)
         self._claimed += 1
         try:
-            connection = await self._with_room(give_up_at)
+            while (connection := self._roomy()) is None:
+                await self._loop.create_task(self._make_room(give_up_at))
             return connection.open(request.head, request.body, deadlines, more=more)
         finally:
             self._claimed -= 1
 
-    async def _with_room(self, give_up_at: float) -> Http2Connection:
-        connection = self._roomy()
-        if connection is not None:
-            return connection
+    async def _make_room(self, give_up_at: float) -> None:
+        """Open a connection, unless somebody did meanwhile. A task, since waiting for one's turn has a deadline."""
         try:
             async with asyncio.timeout_at(give_up_at):
                 await self._opening.acquire()
         except TimeoutError as error:
             raise Saturated("saturated", f"no connection to {self.origin.host_header} has room") from error
         try:
-            connection = self._roomy() or await self._connect(give_up_at)
+            if self._roomy() is None:
+                await self._connect(give_up_at)
         finally:
             self._opening.release()
-        return connection
 
     def _roomy(self) -> Http2Connection | None:
         return next((connection for connection in self._open if connection.room > 0), None)
 
-    async def _connect(self, give_up_at: float) -> Http2Connection:
+    async def _connect(self, give_up_at: float) -> None:
         connection, chosen = await self._connector.connect(
             lambda: Http2Connection(self._loop, self._changed), give_up_at
         )
@@ -112,7 +111,6 @@ class Http2Pool:
             connection.abort()
             raise ConnectFailed("tls", f"{self.origin.host_header} does not offer HTTP/2")
         self._open.append(connection)
-        return connection
 
     def _changed(self, connection: Http2Connection) -> None:
         if connection.closed and connection in self._open:

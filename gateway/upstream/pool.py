@@ -73,12 +73,19 @@ class Pool:
         byte of answer. Then the server had closed it before it saw the request. Once, and on a fresh connection.
         """
         connection = self.take_idle() or await self.connect(deadlines.connect)
-        try:
-            return await _with_head(connection, request, deadlines)
-        except BrokenAnswer:
-            if connection.exchanges == 1 or connection.received_anything or not may_retry():
-                raise
-        return await _with_head(await self.connect(deadlines.connect), request, deadlines)
+        for is_last in (False, True):
+            try:
+                connection.send(request.head, request.body, deadlines, headers_only=request.headers_only)
+                await connection.head()
+            except BaseException as error:
+                was_stale = connection.exchanges > 1 and not connection.received_anything
+                connection.done()
+                if is_last or not was_stale or not isinstance(error, BrokenAnswer) or not may_retry():
+                    raise
+                connection = await self.connect(deadlines.connect)
+            else:
+                break
+        return connection
 
     async def upload(self, request: Outgoing, pieces: AsyncIterator[bytes], deadlines: Deadlines) -> Connection:
         """Send a body piece by piece as it comes, and wait for the answer's head; raises `UpstreamFailure`.
@@ -147,16 +154,6 @@ class Pool:
             connection.abort()
         if self._idle:
             self._sweeper = self._loop.call_later(IDLE_SECONDS / 2, self._sweep)
-
-
-async def _with_head(connection: Connection, request: Outgoing, deadlines: Deadlines) -> Connection:
-    try:
-        connection.send(request.head, request.body, deadlines, headers_only=request.headers_only)
-        await connection.head()
-    except BaseException:
-        connection.done()
-        raise
-    return connection
 
 
 async def _framed(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
