@@ -39,7 +39,8 @@ def basis_of(before: Rollout, facts: Facts, now: float) -> Basis:
 class AuditEntry:
     """One transition. `at` is Redis server time in Unix seconds; `id` is the stream's, empty until it is stored.
 
-    `basis` is there where the judge decided, and not an operator; entries of driftgate 0.1 have none.
+    `include` are the rings that the stage exposes beside its weight, while it runs. `basis` is there where the judge
+    decided, and not an operator; entries of driftgate 0.1 have none.
     """
 
     at: float
@@ -55,6 +56,7 @@ class AuditEntry:
     signals: tuple[SignalReport, ...] = ()
     cells: dict[str, int] = field(default_factory=dict)
     id: str = ""
+    include: tuple[str, ...] = ()
     basis: Basis | None = None
 
 
@@ -100,6 +102,7 @@ def entry_of(
         phase_to=after.phase,
         stage=after.stage,
         weight_bps=after.weight_bps,
+        include=after.include,
         revision=after.revision,
         reason=after.reason,
         signals=signals,

@@ -44,7 +44,7 @@ class StageForecast:
 
     `late_requests` is what one rollout in ten exceeds. `seconds` and `late_seconds` are None without a rate.
     `waits_for` is the signal whose proof comes last, or `time`, or `keys`. `unanswerable` are signals that nothing in
-    this stage can show harmless.
+    this stage can show harmless, `include` the rings that it exposes beside its weight.
     """
 
     weight_bps: int
@@ -55,6 +55,7 @@ class StageForecast:
     late_seconds: float | None
     waits_for: str
     unanswerable: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +164,7 @@ def _stage(setting: StageSetting, left: Leaving) -> StageForecast:
         late_seconds=late / rate if rate else None,
         waits_for=_waits_for(setting, left, mean),
         unanswerable=setting.unanswerable(),
+        include=stage.include,
     )
 
 

@@ -94,6 +94,11 @@ class Rollout:
         return self.phase is Phase.PROMOTED and self.kept_until is not None and now < self.kept_until
 
     @property
+    def include(self) -> tuple[str, ...]:
+        """The rings that its stage exposes beside its weight; none once it has ended."""
+        return self.plan.stages[self.stage].include if self.is_running else ()
+
+    @property
     def own_epoch(self) -> int:
         """The epoch that the rollout itself was decided in."""
         return self.judged_epoch or self.epoch

@@ -102,8 +102,13 @@ def weight(weight_bps: int) -> str:
 
 
 def reach(stage: Stage) -> str:
-    """Whom a stage exposes: its weight, and the rings that it includes."""
-    return " and ".join((weight(stage.weight_bps), *stage.include))
+    """Whom a stage exposes: its weight, and the rings that it includes; of a ring alone `0 %` would say the wrong."""
+    return whom(stage.weight_bps, stage.include)
+
+
+def whom(weight_bps: int, include: Sequence[str]) -> str:
+    """`10 %`, `ring:beta`, or `10 % and ring:beta`."""
+    return " and ".join((*([weight(weight_bps)] if weight_bps or not include else []), *include))
 
 
 def _is_log_ratio(report: SignalReport) -> bool:

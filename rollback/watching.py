@@ -52,6 +52,15 @@ class Watched:
         candidate, served = now.get("candidate", 0) - then.get("candidate", 0), _served(now) - _served(then)
         return candidate / served if served > 0 else 0.0
 
+    @property
+    def crowded_share(self) -> float:
+        """Of the requests of the last seconds, those whose key is too big to be drawn (`routing.crowding`)."""
+        if not self._samples or self.rollout is None or not self.rollout.is_running:
+            return 0.0
+        then, now = self._samples[0][1], self._samples[-1][1]
+        assigned = sum(now.get(name, 0) - then.get(name, 0) for name in ("assigned.stable", "assigned.candidate"))
+        return (now.get("undrawn.crowded", 0) - then.get("undrawn.crowded", 0)) / assigned if assigned > 0 else 0.0
+
     def facts(self, rollout: Rollout, cells: Mapping[str, int], counts: Mapping[str, int], now: float) -> Facts:
         """The facts of this tick, with what has changed since earlier ones."""
         if self._of != (rollout.id, rollout.epoch):

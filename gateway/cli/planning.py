@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli import printing, wire
+from gateway.cli import printing, showing, wire
 from gateway.cli.client import AdminClient
 from gateway.cli.errors import ExitCode
 from gateway.cli.options import LOCAL_ADMINS, Endpoint, Json, Servers
@@ -84,7 +84,7 @@ def _stages(found: wire.Planned) -> Table:
         table.add_column(column, justify="left" if column == "waits for" else "right", no_wrap=True)
     for stage in found.stages:
         table.add_row(
-            _percent(stage.weight_bps / 10_000),
+            showing.whom(stage.weight_bps, stage.include),
             duration(stage.seconds),
             duration(stage.late_seconds),
             count(stage.requests),

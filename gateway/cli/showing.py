@@ -4,7 +4,7 @@ Numbers carry the unit of their test: points for a rate, per cent for a length, 
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -33,7 +33,8 @@ _VERDICTS: Final = {
 _NOTHING: Final = "–"
 
 TWO_DIGITS: Final = 10
-
+TOLD_CROWDED: Final = 0.05
+"""Share of requests from which on the cap on exposure is told of."""
 WARM: Final = 0.5
 """Half of the proof of harm is there: time to look, even at what is only observed."""
 
@@ -62,7 +63,7 @@ def headline(name: str, rollout: Rollout) -> Text:
     place = f" · stage {rollout.stage + 1}"
     if rollout.stage_count is not None:
         place += f" of {rollout.stage_count}"
-    running = f"{place} · {percent(rollout.weight_bps / 10_000)} on {rollout.candidate} (stable {rollout.stable})"
+    running = f"{place} · {whom(rollout.weight_bps, rollout.include)} on {rollout.candidate} (stable {rollout.stable})"
     ended = f" · {rollout.candidate} against {rollout.stable}"
     symbol, style = _PHASES.get(rollout.phase, ("·", "bold"))
     return Text.assemble(
@@ -89,6 +90,12 @@ def _course(rollout: Rollout) -> Iterator[Text]:
     if not rollout.has_ended and rollout.actual_share is not None:
         target = percent(rollout.weight_bps / 10_000)
         yield Text(f"weight: {target} granted, {percent(rollout.actual_share)} of requests lately")
+        crowded = rollout.crowded_share or 0.0
+        if crowded >= TOLD_CROWDED:
+            limits = (
+                f"! the cap on exposure limits it, not the weight: {percent(crowded)} of requests come from keys that"
+            )
+            yield Text(f"{limits} would be the canary by themselves, and stay on stable", style="yellow")
     if rollout.holding:
         yield Text(f"‖ holding: {rollout.holding}", style="yellow")
     if rollout.reason:
@@ -112,6 +119,11 @@ def _coming(following: Next) -> str:
     return f"{what}, in about {lasting(following.seconds)} at this pace (waits for {following.waits_for})"
 
 
+def whom(weight_bps: int, include: Sequence[str]) -> str:
+    """`10 %`, `ring:beta`, or `10 % and ring:beta`: a ring alone is not nobody."""
+    return " and ".join((*([percent(weight_bps / 10_000)] if weight_bps or not include else []), *include))
+
+
 def lasting(seconds: float) -> str:
     """`42 s`, `12 min`, `2.5 h`, `3 d`."""
     for unit, size, until in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
@@ -127,7 +139,7 @@ def decisions(latest: Iterable[Decision]) -> Iterator[RenderableType]:
             yield Text()
             yield Text("last decisions", style="dim")
         at = moment(entry.at).removesuffix(" UTC")[5:]
-        what = f"{entry.action} by {entry.actor}: {entry.phase_to}, {percent(entry.weight_bps / 10_000)}"
+        what = f"{entry.action} by {entry.actor}: {entry.phase_to}, {whom(entry.weight_bps, entry.include)}"
         yield Text.assemble((at, "dim"), " ", (what, "bold"), f" · {entry.reason}", no_wrap=True, overflow="ellipsis")
 
 
@@ -301,7 +313,7 @@ def history(entries: Iterable[AuditEntry]) -> Iterator[RenderableType]:
 def transition(entry: AuditEntry) -> Text:
     """`2026-01-31 12:00:00 UTC  widen by controller: canary → canary, stage 2, 10 % (id)`."""
     moved = f"{entry.phase_from} → {entry.phase_to}" if entry.phase_from != entry.phase_to else entry.phase_to
-    place = f"stage {entry.stage + 1}, {percent(entry.weight_bps / 10_000)}"
+    place = f"stage {entry.stage + 1}, {whom(entry.weight_bps, entry.include)}"
     return Text.assemble(
         (moment(entry.at), "dim"), "  ", (entry.action, "bold"), f" by {entry.actor}: {moved}, {place} ({entry.id})"
     )

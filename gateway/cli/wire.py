@@ -102,7 +102,7 @@ class Freeze(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """One transition: who did what, and why."""
+    """One transition: who did what, and why. `include` are the rings that it exposes beside the weight."""
 
     id: str = ""
     at: float = 0.0
@@ -113,6 +113,7 @@ class Decision(msgspec.Struct, frozen=True):
     phase_to: str = ""
     stage: int = 0
     weight_bps: int = 0
+    include: tuple[str, ...] = ()
     revision: int = 0
     reason: str = ""
 
@@ -129,6 +130,7 @@ class Rollout(msgspec.Struct, frozen=True):
     stage: int = 0
     stages: Any = None  # Any: a number, or a list of stages
     weight_bps: int = 0
+    include: tuple[str, ...] = ()
     holding: str | None = None
     reason: str = ""
     started_at: float | None = None
@@ -141,6 +143,7 @@ class Rollout(msgspec.Struct, frozen=True):
     spent: Spent = Spent()
     judge: Judged = Judged()
     actual_share: float | None = None
+    crowded_share: float | None = None
     next: Next | None = None
 
     @property
@@ -242,9 +245,10 @@ class PlannedBill(PlannedCost, frozen=True):
 
 
 class PlannedStage(msgspec.Struct, frozen=True):
-    """One stage of a forecast; None is "not in sight"."""
+    """One stage of a forecast; None is "not in sight". `include` are the rings that it exposes beside its weight."""
 
     weight_bps: int = 0
+    include: tuple[str, ...] = ()
     requests: float | None = None
     late_requests: float | None = None
     candidate_requests: float | None = None

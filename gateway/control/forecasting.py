@@ -163,7 +163,7 @@ def cost_notes(foretold: Bill) -> Iterator[str]:
 
 def _step(stage: StageForecast) -> str:
     taken = sentences.duration(stage.seconds) if stage.seconds is not None else f"{_count(stage.requests)} requests"
-    return f"{sentences.weight(stage.weight_bps)} {taken} ({stage.waits_for})"
+    return f"{sentences.whom(stage.weight_bps, stage.include)} {taken} ({stage.waits_for})"
 
 
 def assumed(made: Forecast) -> list[str]:
@@ -214,6 +214,7 @@ def view(endpoint: str, arms: Arms, made: Forecast, foretold: Bill) -> View:
 def _stage_view(stage: StageForecast) -> View:
     return {
         "weight_bps": stage.weight_bps,
+        "include": list(stage.include),
         "requests": _finite(stage.requests),
         "late_requests": _finite(stage.late_requests),
         "candidate_requests": _finite(stage.candidate_requests),

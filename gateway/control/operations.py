@@ -353,7 +353,9 @@ class Operations:
         if same and watched.reports:
             seen = await anyio.to_thread.run_sync(standing, rollout, cells, watched.now)
             view = rollout_view(rollout, counts, watched.reports, kept, refusals=watched.refusals)
-            return with_standing({**view, "actual_share": watched.actual_exposure}, seen)
+            return with_standing(
+                {**view, "actual_share": watched.actual_exposure, "crowded_share": watched.crowded_share}, seen
+            )
         decided = [entry for entry in await self._store.entries_of(rollout.endpoint, rollout.id) if entry.signals]
         if not decided:
             return rollout_view(rollout, counts, (), kept)
@@ -366,4 +368,4 @@ def _seen(watched: Watched) -> View:
     view = rollout_view(
         watched.rollout, watched.counts, watched.reports, watched.kept_reports, refusals=watched.refusals
     )
-    return {**view, "actual_share": watched.actual_exposure}
+    return {**view, "actual_share": watched.actual_exposure, "crowded_share": watched.crowded_share}

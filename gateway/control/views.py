@@ -126,6 +126,7 @@ def rollout_view(
         "stages": len(rollout.plan.stages),
         "stage_weights_bps": [stage.weight_bps for stage in rollout.plan.stages],
         "weight_bps": rollout.weight_bps,
+        "include": list(rollout.include),
         "revision": rollout.revision,
         "epoch": rollout.epoch,
         "holding": rollout.holding.value if rollout.holding is not None else None,
@@ -189,6 +190,7 @@ def decision_view(entry: AuditEntry) -> View:
         "phase_to": entry.phase_to.value,
         "stage": entry.stage,
         "weight_bps": entry.weight_bps,
+        "include": list(entry.include),
         "revision": entry.revision,
         "reason": entry.reason,
     }

@@ -45,6 +45,31 @@ def test_what_is_not_in_sight_and_what_is_frozen_is_said(run: Run, admin: Admin,
     assert "next: promotion, not in sight (waits for agreement)" in said
 
 
+def test_a_stage_that_exposes_a_ring_alone_is_not_called_nobodys(run: Run, admin: Admin, rollout: MakeRollout) -> None:
+    """In the headline, in the decisions, and in the history; with a weight, both are named."""
+    ring = DECISION | {"weight_bps": 0, "include": ["ring:internal"]}
+    shown = rollout(weight_bps=0, include=["ring:internal"])
+    admin.on(f"GET {CHAT}", IDLE | {"rollout": shown, "decisions": [ring]})
+    admin.on(f"GET {CHAT}/audit", {"entries": [ring, DECISION | {"include": ["ring:beta"]}]})
+    lines = run("status", "chat", "--server", admin.url).out.splitlines()
+    assert lines[0].startswith("chat  ◑ canary · stage 2 of 5 · ring:internal on b")
+    assert "canary, ring:internal · refusal" in lines[-1]
+    history = run("history", "chat", "--server", admin.url).out
+    assert "stage 2, ring:internal (7-0)" in history
+    assert "stage 2, 1 % and ring:beta (7-0)" in history
+
+
+def test_status_says_when_the_cap_limits_exposure_and_not_the_weight(
+    run: Run, admin: Admin, rollout: MakeRollout
+) -> None:
+    """At a small endpoint a few keys may be most of the traffic; a small share of such keys is not worth a line."""
+    admin.on(f"GET {CHAT}", IDLE | {"rollout": rollout(actual_share=0.002, crowded_share=0.62)})
+    said = " ".join(run("status", "chat", "--server", admin.url).out.split())
+    assert "the cap on exposure limits it, not the weight: 62 % of requests come from keys that would be the" in said
+    admin.on(f"GET {CHAT}", IDLE | {"rollout": rollout(actual_share=0.0092, crowded_share=0.01)})
+    assert "the cap" not in run("status", "chat", "--server", admin.url).out
+
+
 def test_status_shows_every_test_on_request(run: Run, admin: Admin, rollout: MakeRollout) -> None:
     """The nearest to harm is enough at a glance; all of them are there."""
     admin.on(f"GET {CHAT}", IDLE | {"rollout": rollout()})

@@ -41,6 +41,14 @@ def test_a_plan_shows_time_and_exposure(run: Run, admin: Admin) -> None:
     assert max(map(len, ran.out.splitlines())) <= 80
 
 
+def test_a_stage_for_a_ring_has_the_rings_name(run: Run, admin: Admin) -> None:
+    """`0 %` would say that nobody is exposed."""
+    ring, both = STAGE | {"weight_bps": 0, "include": ["ring:internal"]}, STAGE | {"include": ["ring:beta"]}
+    admin.on(PLAN, forecast(stages=[ring, both]))
+    lines = run("plan", "chat", "--candidate", "b", "--server", admin.url).out.splitlines()
+    assert [line.strip().split("  ")[0] for line in lines if "ring:" in line] == ["ring:internal", "10 % and ring:beta"]
+
+
 def test_a_drift_is_named_by_its_limit_where_there_are_several(run: Run, admin: Admin) -> None:
     """Downwards, and beyond a ratio."""
     less, ratio = DRIFT | {"side": "lower", "limit": "points"}, DRIFT | {"side": "upper", "limit": "ratio"}
