@@ -57,10 +57,11 @@ AUDIT_LENGTH: Final = 3_000
 MOST_ROLLOUTS: Final = 200
 """Documents of an endpoint's rollouts that are kept, the latest ones: 8 KB each."""
 
-VOTERS_SECONDS: Final = 3_600
-"""How long it is known who has voted in an epoch that is over: no worker has votes of it for so long."""
+VOTERS_SECONDS: Final = 60
+"""How long it is known who has voted in an epoch that is over. Nothing is decided on it any more, so a vote that a
+worker brings later, and that counts twice, does no harm."""
 
-SUPERSEDED_SECONDS: Final = 86_400
+SUPERSEDED_SECONDS: Final = 3_600
 """How long counters of an endpoint's earlier rollouts stay; what was decided on them is in the audit."""
 
 _Arguments: TypeAlias = Sequence[Argument]

@@ -28,8 +28,9 @@ from routing.errors import MalformedState, StoreUnavailable
 logger = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 1.0
-KEPT: Final = 8
-"""Trends of rollouts that have ended, 200 kB each, the least recently looked at going first: the audit has them all."""
+KEPT: Final = 2
+"""Trends of earlier rollouts, 2 MB each, the least recently looked at going first: the audit has what they were made
+of."""
 
 Entries: TypeAlias = Callable[[str, str], Awaitable[Sequence[AuditEntry]]]
 """The audit entries of an endpoint's rollout, newest first."""

@@ -16,7 +16,7 @@ from rollback.verdict import SignalReport
 from shadow.cells import EVERY
 
 MOST: Final = 300
-"""Samples kept: more than a phone has columns of pixels to draw, and about 200 kB for twenty tests."""
+"""Samples kept: more than a phone has columns of pixels to draw, and about 2 MB for twenty tests."""
 FIRST_STEP_SECONDS: Final = 1.0
 WARM: Final = 0.5
 """A signal that only warns is drawn once half of the proof of harm is there."""
