@@ -7,6 +7,7 @@ Not here: the verdict (`rollback.evidence`).
 """
 
 from dataclasses import dataclass
+from math import inf
 
 from rollback.budget import Test
 from rollback.ledger import Ledger, Missing
@@ -81,6 +82,15 @@ class Case:
             return None if mean is None else mean * test.scale
         drift = arms.drift(test.kind)
         return -drift if drift is not None and test.counts_too_short else drift
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Between what the estimate can lie at all. Weighting makes bounds wider than that while there is little."""
+        test = self.test
+        is_quantity = test.kind is TestKind.POINTS and test.source is Source.PAIRED and test.signal in LOG_RATIOS
+        if test.kind is TestKind.RATIO or is_quantity:
+            return -inf, inf
+        return (0.0 if test.kind is TestKind.CEILING else -1.0), 1.0
 
     def log_harm(self) -> float:
         """Log e-value for harm: against "the drift is within the limit"."""

@@ -160,7 +160,10 @@ class Evidence:
         test = self._test(report)
         case, bar = case_of(self.rollout, self.ledger, test, report.slice), self._bar(test, report.slice)
         near, far = case.bound(bar), case.far_bound(bar)
-        return None if near is None or far is None else (min(near, far), max(near, far))
+        if near is None or far is None:
+            return None
+        least, most = case.reach
+        return max(min(near, far), least), min(max(near, far), most)
 
     def still_needed(self, report: SignalReport) -> int | None:
         """About how many more votes of this stage until no harm is shown; None where they lead away from it.

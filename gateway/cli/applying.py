@@ -65,7 +65,11 @@ def apply(
     *,
     as_json: Json = False,
 ) -> None:
-    """Make it so: start the rollouts that the files describe, unless they run or have ended well already."""
+    """Start the rollouts that files describe, unless they run already.
+
+    The same file twice changes nothing. What runs otherwise than the file says is named, and left alone unless the file
+    says `replace: true`.
+    """
     wanted = [read(path, os.environ) for path in files]
     for each in wanted:
         done = _made_so(servers, each)

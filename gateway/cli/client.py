@@ -29,7 +29,6 @@ _FIXES: Final[Mapping[int, str]] = {
     401: f"set {KEY_VARIABLE} to a key of this gateway",
     403: "use a key with a higher role",
     404: "`driftgate list` shows the endpoints",
-    409: "`driftgate status` shows what is going on there",
 }
 
 

@@ -30,7 +30,10 @@ def doctor(
     *,
     as_json: Json = False,
 ) -> None:
-    """Look at everything a gateway needs, models and Redis included; 1 where something fails, with what to do."""
+    """Look at everything a gateway needs, and say what to do.
+
+    Models and Redis included; exits 1 where something fails.
+    """
     from gateway.doctor.main import examine  # noqa: PLC0415  # the clients of models and Redis, for this command only
 
     findings: list[Finding] = []

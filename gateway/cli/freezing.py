@@ -23,7 +23,10 @@ def freeze(
     reason: Reason = "",
     as_json: Json = False,
 ) -> None:
-    """Let nothing start, widen or be promoted; rolling back stays possible."""
+    """Let nothing start, widen or be promoted, for a time.
+
+    Rolling back stays possible.
+    """
     _each(servers, endpoint, "freeze", {"for": lasting, "reason": reason}, as_json=as_json)
 
 

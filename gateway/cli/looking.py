@@ -28,7 +28,7 @@ def status(
     every: Annotated[bool, typer.Option("--all", help="Show every test and every slice.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show an endpoint's latest rollout: phase, weight, signals, and why."""
+    """Show an endpoint's latest rollout: how it stands, and why."""
     if wait:
         raise typer.Exit(waiting.wait(servers, endpoint, timeout, as_json=as_json))
     if watch:
@@ -87,15 +87,20 @@ def explain(
     decision: Annotated[str | None, typer.Argument(help="The entry's id, from `history`; default: the latest.")] = None,
     servers: Servers = LOCAL_ADMINS,
     *,
+    every: Annotated[bool, typer.Option("--all", help="Show every test and every slice.")] = False,
     cells: Annotated[bool, typer.Option("--cells", help="Show the counters too.")] = False,
     export: Annotated[
         Path | None, typer.Option("--export", help="Write the decision to a file that `replay` judges again.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show one decision with the numbers that it was made on."""
+    """Show a decision with its numbers, and how it stands since.
+
+    The latest one, or one by its id from `history`.
+    """
     with AdminClient(*servers) as client:
         answer = client.audit(endpoint, 1 if decision is None else EXPLAINED_FROM)
+        present = _present(client, endpoint) if decision is None and not as_json else None
     entries = answer.as_(wire.Audit).entries
     index = next((i for i, entry in enumerate(entries) if decision in (None, entry.id)), None)
     if index is None and decision is None:
@@ -110,7 +115,17 @@ def explain(
     if as_json:
         printing.show_json(answer.as_json()["entries"][index])
     else:
-        printing.show(showing.explanation(_with_intervals(entries[index], document), cells=cells))
+        printing.show(showing.explanation(_with_intervals(entries[index], document), every_test=every, cells=cells))
+    if present is not None:
+        printing.show(*showing.since(present))
+
+
+def _present(client: AdminClient, endpoint: str) -> wire.Endpoint | None:
+    """The endpoint as it stands; None where that cannot be had, since what was decided is worth showing alone."""
+    try:
+        return client.endpoint(endpoint).as_(wire.Endpoint)
+    except Refused:
+        return None
 
 
 def _exported(endpoint: str, entry: wire.AuditEntry, servers: Sequence[str], *, must: bool) -> bytes:

@@ -36,7 +36,10 @@ def replay(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Judge recorded pairs (0 harmless, 1 harm, 2 not enough, 3 unreadable), or check an exported decision."""
+    """Judge recorded pairs, or an exported decision, offline.
+
+    Exits 0 harmless, 1 harm, 2 not enough, 3 unreadable.
+    """
     from rollback import again  # noqa: PLC0415  # see above
     from rollback.errors import InvalidPlan, Unreadable  # noqa: PLC0415
 

@@ -46,7 +46,10 @@ def retry(
     reason: Annotated[str, typer.Option("--reason", help="What has changed; needed for the same model.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Start again after a rollback: a changed candidate, or the same one for a reason."""
+    """Start again after a rollback, with a change or a reason.
+
+    A changed candidate, or the same one with a --reason for trying it again.
+    """
     body: dict[str, object] = {"candidate": candidate, "plan": plan, "reason": reason}
     _command(servers, endpoint, "retry", body, as_json=as_json)
 
@@ -80,7 +83,10 @@ def promote(
 
 
 def approve(endpoint: Endpoint, servers: Servers = LOCAL_ADMINS, *, reason: Reason = "", as_json: Json = False) -> None:
-    """Consent to leave a stage whose plan asks for it: at its gate, or after its deadline."""
+    """Consent to leave a stage whose plan asks for it.
+
+    At the stage's gate, or after its deadline.
+    """
     _command(servers, endpoint, "approve", {"reason": reason}, as_json=as_json)
 
 

@@ -34,7 +34,10 @@ def demo(
     headless: Annotated[bool, typer.Option("--headless", help="No picture; end when both rollouts end.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Run two rollouts against simulated models: one that is promoted, one that is rolled back."""
+    """Run two rollouts between simulated models, live in the terminal.
+
+    One is promoted, the other is rolled back; the dashboard shows both.
+    """
     from gateway.demo.main import run  # noqa: PLC0415  # only who serves loads what serves
 
     raise typer.Exit(run(headless=headless or as_json))

@@ -30,6 +30,8 @@ _VERDICTS: Final = {
     "unmeasured": ("? unread", "yellow"),
     "not_applicable": ("– n/a", "dim"),
 }
+_CALM: Final = {"not_enough_evidence": "gathering evidence", "bake": "baking: the stage's time is not over"}
+"""Reasons for holding that end by themselves in the usual course of a rollout."""
 _NOTHING: Final = "–"
 
 TWO_DIGITS: Final = 10
@@ -97,7 +99,7 @@ def _course(rollout: Rollout) -> Iterator[Text]:
             )
             yield Text(f"{limits} would be the canary by themselves, and stay on stable", style="yellow")
     if rollout.holding:
-        yield Text(f"‖ holding: {rollout.holding}", style="yellow")
+        yield Text(f"‖ {_held(rollout.holding)}", style="yellow")
     if rollout.reason:
         yield Text(rollout.reason)
     if rollout.next is not None and not rollout.has_ended:
@@ -106,6 +108,11 @@ def _course(rollout: Rollout) -> Iterator[Text]:
         yield Text(
             f"{rollout.stable} is kept and mirrored to until {moment(rollout.kept_until)}: late harm brings it back"
         )
+
+
+def _held(holding: str) -> str:
+    """Why it does not widen now; what needs nobody is not called a hold."""
+    return _CALM.get(holding, f"holding: {holding.replace('_', ' ')}")
 
 
 def _coming(following: Next) -> str:
@@ -197,15 +204,15 @@ def is_shown(row: Signal) -> bool:
 
 def signals(rows: Iterable[Signal]) -> Table:
     """The table that a decision is made on: what both arms did, the drift with its interval and limit, the verdict."""
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
-    table.add_column("signal", no_wrap=True)
-    for column in ("both arms", "drift [interval] of limit", "burn", "n"):
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
+    table.add_column("signal", overflow="fold")  # the one that gives way where a terminal is narrow
+    for column in ("both arms, %", "drift [interval] of limit", "burn", "n"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for row in rows:
         word, style = _VERDICTS.get(row.verdict, (row.verdict, ""))
         if row.verdict == "harm" and row.budget_class == "observe":
-            word = "would be harm"  # only observed: this is what a guardrail would have rolled back for
+            word = f"({word})"  # only observed: this is what a guardrail would have rolled back for
         name = row.signal if row.slice == "*" else f"{row.signal}[{row.slice}]"
         table.add_row(
             f"{name} {row.source}",
@@ -237,10 +244,10 @@ def _points(estimate: float, low: float, high: float) -> str:
 
 
 def rates(row: Signal) -> str:
-    """`2.1 → 2.4 %`: the share of bad answers of both arms."""
+    """`2.1 → 2.4`: the share of bad answers of both arms, in percent."""
     if row.stable_rate is None and row.candidate_rate is None:
         return _NOTHING
-    return f"{percent(row.stable_rate).removesuffix(' %')} → {percent(row.candidate_rate)}"
+    return " → ".join(percent(rate).removesuffix(" %") for rate in (row.stable_rate, row.candidate_rate))
 
 
 def drift(row: Signal) -> str:
@@ -298,9 +305,26 @@ def endpoints(rows: Iterable[Endpoint]) -> Table:
             Text(rollout.phase, style=_PHASES.get(rollout.phase, ("", ""))[1]),
             rollout.candidate if running else _NOTHING,
             percent(rollout.weight_bps / 10_000) if running and not rollout.has_ended else _NOTHING,
-            rollout.holding or _NOTHING,
+            _standing_still(row, rollout),
         )
     return table
+
+
+def _standing_still(endpoint: Endpoint, rollout: Rollout) -> str:
+    held = rollout.holding.replace("_", " ") if rollout.holding else ""
+    return ", ".join(filter(None, (held, "frozen" if endpoint.freeze is not None else ""))) or _NOTHING
+
+
+def since(endpoint: Endpoint) -> Iterator[RenderableType]:
+    """How a running rollout stands since its last decision, which may have been a pause or its start."""
+    rollout = endpoint.rollout
+    if rollout is None or not rollout.is_running:
+        return
+    yield from (Text(), Text("now", style="dim"), headline(endpoint.name, rollout))
+    yield from (*_troubles(endpoint), *_course(rollout))
+    shown = list(foremost(rollout.signals))
+    if shown:
+        yield from (Text(), signals(shown))
 
 
 def history(entries: Iterable[AuditEntry]) -> Iterator[RenderableType]:
@@ -319,15 +343,16 @@ def transition(entry: AuditEntry) -> Text:
     )
 
 
-def explanation(entry: AuditEntry, *, cells: bool = False) -> RenderableType:
-    """One decision with everything that it was made on."""
+def explanation(entry: AuditEntry, *, every_test: bool = False, cells: bool = False) -> RenderableType:
+    """One decision with what it was made on: the tests that can decide something or moved, or every one."""
     parts: list[RenderableType] = [transition(entry), Text(f"rollout {entry.rollout}, revision {entry.revision}")]
     parts += [Text(), Text(entry.reason)]
     if entry.signals:
-        parts += [Text(), signals(entry.signals), *refusals(entry.refusals, every_kind=True)]
+        shown = list(entry.signals) if every_test else list(foremost(entry.signals))
+        parts += [Text(), signals(shown), *refusals(entry.refusals, every_kind=every_test)]
     if entry.cells:
         count = sum(entry.cells.values())
-        more = "" if cells else "; --cells lists them"
+        more = "" if cells else "; --all shows every test, --cells the counters"
         parts += [Text(), Text(f"decided on {len(entry.cells)} counters ({count:,} counts){more}")]
         parts += [Text(f"    {name} = {value:,}") for name, value in sorted(entry.cells.items()) if cells]
     return Group(*parts)

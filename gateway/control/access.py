@@ -48,7 +48,7 @@ def permitted(need: str | None, caller: Caller | None, *, offered: bool = False)
     if caller is None and offered:
         raise UnknownKey("this gateway does not know the key, or it has ended; `driftgate key list` shows who has one")
     if caller is None:
-        raise Unauthenticated("this needs a key: send it as `Authorization: Bearer …` (DRIFTGATE_ADMIN_KEY)")
+        raise Unauthenticated("this needs a key: send it as `Authorization: Bearer …`")
     if not caller.may_act_as(Role(need)):
         raise Forbidden(f"this needs the role {need}; the key {caller.name!r} has {caller.role.value}")
 

@@ -28,7 +28,7 @@ from rollback.forecast import (
     forecast,
 )
 from rollback.money import Bill, Cost, Prices, bill, usage_of
-from rollback.plan import Plan
+from rollback.plan import BudgetClass, Plan
 from rollback.profiles import Profile, Traffic, is_keyless, new_keys_of, profile_of
 from rollback.rollout import Rollout
 from rollback.store import Loaded
@@ -168,7 +168,7 @@ def _step(stage: StageForecast) -> str:
 
 def assumed(made: Forecast) -> list[str]:
     """What stands on no measurement."""
-    guarded = [budget.signal for budget in made.plan.budgets]
+    guarded = [budget.signal for budget in made.plan.budgets if budget.budget_class is not BudgetClass.OBSERVE]
     unknown = [signal for signal in guarded if not made.profile.of(signal).measured]
     found = [f"stable's own {', '.join(unknown)}"] if unknown else []
     if not made.traffic.new_keys_measured:

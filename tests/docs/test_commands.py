@@ -110,3 +110,12 @@ def test_every_command_of_a_page_does_what_it_says(page: str, place: Place) -> N
         else:
             assert " ".join(words) in ELSEWHERE, words
     assert ran > 5
+
+
+def test_the_readmes_application_gets_an_answer(place: Place) -> None:
+    """As it stands, but for the gateway's port."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    program = program.replace(":8080/", f":{place.gateway.data_port}/")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr

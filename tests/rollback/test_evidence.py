@@ -333,3 +333,12 @@ def test_judging_twelve_signals_in_twenty_slices_takes_less_than_a_tick() -> Non
     began = perf_counter()
     judge(made, cells)
     assert perf_counter() - began < 0.5
+
+
+def test_an_interval_ends_where_rates_do() -> None:
+    """With two votes the weighted bound is above any difference that two rates can have."""
+    cells = split("refusal", 1, (1, 20), (1, 2)) + votes(1, "split", 2)
+    seen = examine(rollout(stage=1), cells)
+    interval = seen.interval(row(seen.reports(), "refusal", Source.SPLIT))
+    assert interval is not None
+    assert -1.0 <= interval[0] < interval[1] == 1.0

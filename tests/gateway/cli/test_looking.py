@@ -22,14 +22,14 @@ def test_status_shows_where_the_rollout_stands_and_why(run: Run, admin: Admin, r
     assert lines[:5] == [
         "chat  ◑ canary · stage 2 of 5 · 1 % on b (stable a) · chat-1",
         "weight: 1 % granted, 0.9 % of requests lately",
-        "‖ holding: not_enough_evidence",
+        "‖ gathering evidence",
         "refusal: 188 of 1000 pairs are still missing",
         "next: stage 3, 10 %, in about 12 min at this pace (waits for refusal)",
     ]
     assert "candidate 12" in lines[5]
     assert [line.rstrip() for line in lines if " paired " in line] == [
-        "refusal paired 2.1 → 2.4 % +0.3 [-0.4, 1.0] of 2.0 pp 12 % 812 · not yet",
-        "length paired  2.1 → 2.4 %     -4.9 (-7.7) of -15.0 % 30 % 812 · not yet",
+        "refusal paired    2.1 → 2.4 +0.3 [-0.4, 1.0] of 2.0 pp 12 % 812 · not yet",
+        "length paired     2.1 → 2.4     -4.9 (-7.7) of -15.0 % 30 % 812 · not yet",
     ]
     assert lines[-1].startswith("11-14 22:13:20 widen by driftgate: canary, 1 % · refusal shown")
     assert max(map(len, lines)) <= 80
@@ -152,7 +152,7 @@ def test_the_list_has_a_line_for_each_endpoint(run: Run, admin: Admin, rollout: 
     other = {"name": "other", "stable": "c", "generation": 2, "rollout": None}
     admin.on("GET /admin/v1/endpoints", {"endpoints": [IDLE | {"rollout": rollout()}, other]})
     lines = run("list", "--server", admin.url).out.splitlines()
-    assert lines[1].split() == ["chat", "a", "canary", "b", "1", "%", "not_enough_evidence"]
+    assert lines[1].split() == ["chat", "a", "canary", "b", "1", "%", "not", "enough", "evidence"]
     assert lines[2].split() == ["other", "c", "idle", "–", "–", "–"]
 
 
@@ -177,3 +177,15 @@ def test_history_and_explain_show_who_decided_what_on_which_numbers(
     assert "decided on 2 counters (7 counts)" in latest
     assert run("explain", "chat", "6-0", "--json", "--server", admin.url).json["reason"] == "earlier"
     assert run("explain", "chat", "9-9", "--server", admin.url).code == 1
+
+
+def test_explain_ends_with_how_it_stands_since(run: Run, admin: Admin, rollout: MakeRollout) -> None:
+    """The latest decision may be a pause: why it does not go on now is what somebody wants to know at night."""
+    entry = {"id": "7-0", "at": 1_700_000_000.0, "actor": "ci", "action": "start", "rollout": "chat-1",
+             "phase_from": "idle", "phase_to": "shadowing", "reason": "new checkpoint"}  # fmt: skip
+    admin.on(f"GET {CHAT}/audit", {"entries": [entry]})
+    admin.on(f"GET {CHAT}", IDLE | {"rollout": rollout()})
+    said = run("explain", "chat", "--server", admin.url).out
+    assert said.index("new checkpoint") < said.index("gathering evidence") < said.index("refusal paired")
+    by_id = run("explain", "chat", "7-0", "--server", admin.url).out
+    assert "gathering evidence" not in by_id

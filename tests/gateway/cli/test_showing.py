@@ -61,7 +61,7 @@ def test_a_promotion_says_how_long_the_old_stable_is_kept_and_what_has_been_seen
 def test_what_is_only_observed_says_what_it_would_be() -> None:
     """Harm that nothing follows from is not called harm."""
     row = Signal(signal="lists", budget_class="observe", verdict="harm", burn=1.0)
-    assert "would be harm" in shown(Endpoint("chat", "v12", 0, Rollout(phase="canary", signals=(row,))))
+    assert "(✗ harm)" in shown(Endpoint("chat", "v12", 0, Rollout(phase="canary", signals=(row,))))
 
 
 def shown(endpoint: Endpoint) -> str:
