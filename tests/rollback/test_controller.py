@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import anyio
 import pytest
 
 from rollback import commands, phases
@@ -456,3 +457,16 @@ async def test_where_nobody_reads_it_the_lead_is_taken_back(a_rollout: MakeRollo
         await one.controller.tick()
         led.append(one.controller.leads)
     assert led == [False, True, True], "it is not offered again so soon"
+
+
+async def test_a_controller_that_stops_leaves_the_lead_at_once() -> None:
+    """Nobody waits for it to run out: another gateway goes on within a tick."""
+    one = gateway(keeping)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(one.controller.run)
+        with anyio.fail_after(5):
+            while not one.controller.leads:  # noqa: ASYNC110 - another task takes it
+                await anyio.sleep(0.01)
+        assert not await one.store.lead("another", 5_000)
+        tasks.cancel_scope.cancel()
+    assert await one.store.lead("another", 5_000)
