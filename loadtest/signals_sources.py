@@ -19,7 +19,7 @@ _CHATGPT_LABELS: Final = {"complied": False, "rejected": True}
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """One answer that a person labelled. `model` and `item` tell which model answered which prompt."""
+    """One answer that a person labelled: which model gave it (`model`) to which prompt (`item`, of type `group`)."""
 
     model: str
     item: str
@@ -27,6 +27,7 @@ class Labelled:
     text: str
     label: str
     refused: bool | None
+    group: str = ""
 
 
 def xstest(data: Path) -> tuple[Labelled, ...]:
@@ -38,7 +39,7 @@ def xstest(data: Path) -> tuple[Labelled, ...]:
             for row in csv.DictReader(lines):
                 label = row["final_label"]
                 refused = _XSTEST_LABELS.get(label[0])
-                rows.append(Labelled(model, row["id"], row["prompt"], row["completion"], label, refused))
+                rows.append(Labelled(model, row["id"], row["prompt"], row["completion"], label, refused, row["type"]))
     return tuple(rows)
 
 
