@@ -23,6 +23,7 @@ from gateway.upstream.errors import UpstreamFailure
 from routing.connecting import connect
 from shadow.errors import MirrorFailed
 from shadow.judging import Judge
+from shadow.labelling import Labelling
 from shadow.means import Means
 from shadow.mirror import Mirror
 from shadow.review_store import ReviewStore
@@ -70,11 +71,14 @@ async def serve(config: Config, runtime: Runtime, *, ready: Ready, stop: anyio.E
     mirror = Mirror(upstream, deadline_seconds=min(MIRROR_SECONDS, config.limits.first_byte_seconds))
     store = RedisCellStore(redis, runtime.redis_prefix)
     own = contained.load()
+    reviews = ReviewStore(redis, runtime.redis_prefix)
+    judge = None if policy is None else Judge(policy, upstream)
+    labelling = None if judge is None else Labelling(reviews, judge)
     means = Means(
         mirror,
         store,
-        ReviewStore(redis, runtime.redis_prefix),
-        judge=None if policy is None else Judge(policy, upstream),
+        labelling or reviews,
+        judge=judge,
         prices=prices_of(config),
     )
     worker = ShadowWorker(sampling_of(config), means, uuid4().hex, also={**ALSO, **own}, clock=time)
@@ -89,6 +93,8 @@ async def serve(config: Config, runtime: Runtime, *, ready: Ready, stop: anyio.E
     try:
         async with listener, anyio.create_task_group() as tasks:
             tasks.start_soon(control.run)
+            if labelling is not None:
+                tasks.start_soon(labelling.serve)
             await worker.serve(listener, ready=ready, stop=stop)
             tasks.cancel_scope.cancel()
     finally:

@@ -15,10 +15,13 @@ by a hash that is independent of what was said and of every other choice (`shado
 the guarantees of a rollout are the same with review and without.
 
 What it supposes: labels are given to drawn pairs without choosing among them, and the reader errs alike over the epoch.
-Pairs of which a person cannot tell are left out, and counted.
+Pairs of which a person cannot tell are left out, and counted. Where the judge model labels too, its labels count as a
+person's do, of pairs that no person has labelled; then the change is corrected towards what the judge would say, which
+is as good as the judge is, so the report says how many of the labels are its own.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import log
 from typing import Final
@@ -26,7 +29,7 @@ from typing import Final
 import numpy as np
 
 from rollback.sequential import PAIRED_HARM, Tally, lower_bound
-from shadow.review import labels_in
+from shadow.review import Label, judged_in, labels_in
 from shadow.signals.refusal_change import Counted
 
 _BAR: Final = log(4 / 0.05)
@@ -35,25 +38,24 @@ _BAR: Final = log(4 / 0.05)
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """The corrected change of refusals, its 95 % bounds for all times, and how many labels it rests on."""
+    """The corrected change of refusals, its 95 % bounds for all times, and how many labels it rests on.
+
+    `judged` of the `labelled` were given by the judge model, the others by people.
+    """
 
     estimate: float
     low: float
     high: float
     labelled: int
     unsure: int
+    judged: int = 0
 
 
 def audited(counted: Counted, counts: Mapping[str, int], epoch: int) -> Audited | None:
     """The correction of the counted readings by the labels among the rollout's counts; None without one of use."""
-    off: dict[int, int] = {}
-    unsure = 0
-    for read, label, count in labels_in(counts, epoch):
-        truth = label.difference
-        if truth is None:
-            unsure += count
-        else:
-            off[truth - read] = off.get(truth - read, 0) + count
+    off: Counter[int] = Counter()
+    by_people, unsure = _off_by(labels_in(counts, epoch), off)
+    judged, left_open = _off_by(judged_in(counts, epoch), off)
     if not off or not counted.n:
         return None
     same = counted.n - counted.gained - counted.lost
@@ -61,7 +63,20 @@ def audited(counted: Counted, counts: Mapping[str, int], epoch: int) -> Audited 
     estimate = (read_all.mean or 0.0) + (correction.mean or 0.0)
     low = _below(read_all) + _below(correction)
     high = -_below(read_all.mirrored()) - _below(correction.mirrored())
-    return Audited(_clipped(estimate), _clipped(low), _clipped(high), correction.n, unsure)
+    return Audited(_clipped(estimate), _clipped(low), _clipped(high), by_people + judged, unsure + left_open, judged)
+
+
+def _off_by(labels: Iterable[tuple[int, Label, int]], off: Counter[int]) -> tuple[int, int]:
+    """Count what the reader is off by; returns how many labels say so, and how many say that nobody can tell."""
+    said = unsure = 0
+    for read, label, count in labels:
+        truth = label.difference
+        if truth is None:
+            unsure += count
+        else:
+            said += count
+            off[truth - read] += count
+    return said, unsure
 
 
 def _tally(counts: Mapping[int, int], reach: float) -> Tally:

@@ -20,14 +20,15 @@ P  `tenants`     how much of the evidence one tenant may be
 P  `pacing`      how fast the mirror may ask
 P  `batching`    votes and counts on their way to the store
 P  `redaction`   takes out of a text what points to a person
-P  `review`      pairs kept for a person to label
+P  `review`      pairs kept for a label
 P  `spending`    what answers cost
-P  `judge`       which comparisons a judge model is asked about, and the question
+P  `judge`       which comparisons a judge model is asked about, and the questions
 P  `errors`      the error tree of this package
 S  `mirror`      asks the other model, within budgets, shedding first
 S  `store`       flushes counters to Redis, each vote once
 S  `review_store`  where kept pairs wait
 S  `judging`     asks the judge model, within its calls a minute
+S  `labelling`   lets the judge model label kept pairs
 S  `triples`     from a triple of answers to its vote
 S  `intake`      receives frames from the data workers, bounded in bytes
 S  `means`       what the worker works with beyond its own process

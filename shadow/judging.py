@@ -1,4 +1,4 @@
-"""Asks the judge model about the grey comparisons of a triple, within its calls a minute.
+"""Asks the judge model about the grey comparisons of a triple, and for labels of kept pairs, within its calls a minute.
 
 No room, data that it may not see, a failed call or a word that is none: then the triple stands as the words had it, and
 that is counted. Nothing else depends on the judge.
@@ -16,9 +16,10 @@ from shadow.answer import Answer, Unreadable
 from shadow.capture import read_answer
 from shadow.errors import MirrorFailed
 from shadow.exchange import Api, Exchange
-from shadow.judge import CALLS_PER_COMPARISON, PATH, JudgePolicy, question, verdict
+from shadow.judge import CALLS_PER_COMPARISON, PATH, JudgePolicy, question, refusal_question, refusing, verdict
 from shadow.mirror import SHADOW_HEADER, Upstream
 from shadow.pacing import Tokens
+from shadow.review import KeptAnswer, KeptPair, Label
 from shadow.signals.agreement import Agreement
 from shadow.spending import spending
 
@@ -33,6 +34,23 @@ class Settled:
 
     values: tuple[float, ...]
     counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """What the judge says of a kept pair, None where it was not asked or said nothing of use, and what to count."""
+
+    label: Label | None
+    counts: dict[str, int]
+
+
+_LABELS: Final = {
+    (False, False): Label.NEITHER,
+    (True, False): Label.STABLE,
+    (False, True): Label.CANDIDATE,
+    (True, True): Label.BOTH,
+}
+"""By whether stable's and the candidate's answer refuse."""
 
 
 class Judge:
@@ -75,7 +93,39 @@ class Judge:
             settled[place] = (first + second) / 2.0
         return Settled(tuple(settled.values()), {**counts, "judge.settled": 1})
 
+    @property
+    def model(self) -> str:
+        """The model that judges, by its configured name."""
+        return self._policy.model
+
+    async def label(self, pair: KeptPair) -> Labelled:
+        """Which answers of a kept pair refuse, asked twice, in either order; see the module.
+
+        Two replies that contradict each other are `UNSURE`: then it was the place that spoke.
+        """
+        if not self._policy.takes(pair.data_class):
+            return Labelled(None, {"judge.not_allowed": 1})
+        if not self._spend(CALLS_PER_COMPARISON):
+            return Labelled(None, {"judge.shed": 1})
+        spent: Counter[str] = Counter({"judge.calls": CALLS_PER_COMPARISON})
+        one = await self._refusing(pair.prompt, pair.stable, pair.candidate, spent)
+        other = await self._refusing(pair.prompt, pair.candidate, pair.stable, spent)
+        if one is None or other is None:
+            return Labelled(None, {**spent, "judge.failed": 1})
+        label = _LABELS[one] if one == other[::-1] else Label.UNSURE
+        return Labelled(label, {**spent, "judge.labelled": 1})
+
+    async def _refusing(
+        self, prompt: str, first: KeptAnswer, second: KeptAnswer, spent: Counter[str]
+    ) -> tuple[bool, bool] | None:
+        said = await self._said(refusal_question(self._policy.model, prompt, first.text, second.text), spent)
+        return None if said is None else refusing(said)
+
     async def _ask(self, body: bytes, spent: Counter[str]) -> float | None:
+        said = await self._said(body, spent)
+        return None if said is None else verdict(said)
+
+    async def _said(self, body: bytes, spent: Counter[str]) -> Answer | None:
         try:
             reply = await self._upstream.unary(
                 self._policy.model, PATH, (SHADOW_HEADER,), body, deadline_seconds=DEADLINE_SECONDS
@@ -87,7 +137,7 @@ class Judge:
             return None
         spent["judge.tokens"] += (said.prompt_tokens or 0) + (said.completion_tokens or 0)
         spent.update(spending("judge", self._policy.price, said))
-        return verdict(said)
+        return said
 
     def _spend(self, calls: int) -> bool:
         now = anyio.current_time()

@@ -10,7 +10,7 @@ A pair is shown without saying which answer is whose, in an order drawn with it,
 Not here: where pairs wait (`review_store`), and what labels are worth (`rollback.audited`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -45,7 +45,8 @@ class Label(StrEnum):
 class Review:
     """An endpoint's consent. `share` of the compared pairs, at most `most` at once, each for `keep_seconds`.
 
-    `accepts` are the classes of data that may be kept; None: only data without a class.
+    `accepts` are the classes of data that may be kept; None: only data without a class. `judged`: the judge model
+    labels them too.
     """
 
     share: float
@@ -53,6 +54,7 @@ class Review:
     most: int
     redact: tuple[Redact, ...] = EVERYTHING
     accepts: tuple[str, ...] | None = None
+    judged: bool = False
 
     def takes(self, data_class: str) -> bool:
         """Whether data of a class may be kept. What has no label fails closed, on either side."""
@@ -80,6 +82,7 @@ class KeptPair:
     prompt: str
     stable: KeptAnswer
     candidate: KeptAnswer
+    data_class: str = ""
 
     @property
     def difference(self) -> int:
@@ -115,6 +118,7 @@ def kept_pair(
         prompt=_text(review, prompt),
         stable=sides[0],
         candidate=sides[1],
+        data_class=exchange.data_class,
     )
 
 
@@ -135,14 +139,30 @@ def _text(review: Review, text: str) -> str:
 
 
 def label_prefix(epoch: int, difference: int) -> str:
-    """The name, before the label itself, of the counter of pairs that were read to differ by this much."""
+    """The name, before a person's label itself, of the counter of pairs that were read to differ by this much."""
     return f"label.{epoch}.{difference}."
+
+
+def judged_prefix(epoch: int, difference: int) -> str:
+    """The same of labels that the judge model gave."""
+    return f"judged.{epoch}.{difference}."
 
 
 def labels_in(counts: Mapping[str, int], epoch: int) -> Iterator[tuple[int, Label, int]]:
     """What was read, what a person said, and how often, of the labels of an epoch."""
+    return _labels_in(counts, epoch, label_prefix)
+
+
+def judged_in(counts: Mapping[str, int], epoch: int) -> Iterator[tuple[int, Label, int]]:
+    """The same of what the judge model said, of pairs without a person's label."""
+    return _labels_in(counts, epoch, judged_prefix)
+
+
+def _labels_in(
+    counts: Mapping[str, int], epoch: int, prefix: Callable[[int, int], str]
+) -> Iterator[tuple[int, Label, int]]:
     for read in (-1, 0, 1):
         for label in Label:
-            count = counts.get(label_prefix(epoch, read) + label.value, 0)
+            count = counts.get(prefix(epoch, read) + label.value, 0)
             if count:
                 yield read, label, count

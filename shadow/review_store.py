@@ -4,7 +4,7 @@ Of more pairs than may be kept those with the greatest draw go, so what is left 
 of the rollout, so a label that is changed takes its first count back; they hold no text and stay when the pair expires.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from routing.keys import EndpointKeys
 from routing.link import Argument, Link, script
 from shadow.errors import UnknownPair
-from shadow.review import KeptPair, Label, Review, label_prefix
+from shadow.review import KeptPair, Label, Review, judged_prefix, label_prefix
 
 TIMEOUT_SECONDS: Final = 1.0
 LABELS_KEPT_SECONDS: Final = 30 * 86_400
@@ -32,14 +32,28 @@ return gone
 
 _LABEL: Final = script("""#!lua
 local labels, counts = KEYS[1], KEYS[2]
-local id, prefix, label, said = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local id, prefix, label, said, judged = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[6]
 local before = redis.call('HGET', labels, id)
-if before then redis.call('HINCRBY', counts, prefix .. string.match(before, '^%S+'), -1) end
+local by_judge = before and string.match(before, '^judge (%S+)')
+if by_judge then redis.call('HINCRBY', counts, judged .. by_judge, -1) before = false
+elseif before then redis.call('HINCRBY', counts, prefix .. string.match(before, '^%S+'), -1) end
 redis.call('HSET', labels, id, said)
 redis.call('HINCRBY', counts, prefix .. label, 1)
 redis.call('EXPIRE', labels, ARGV[5])
 return before
 """)
+
+_JUDGE: Final = script("""#!lua
+local labels, counts = KEYS[1], KEYS[2]
+local id, prefix, label, said = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+for i = 6, #ARGV, 2 do redis.call('HINCRBY', counts, ARGV[i], ARGV[i + 1]) end
+if label == '' or redis.call('HSETNX', labels, id, said) == 0 then return 0 end
+redis.call('HINCRBY', counts, prefix .. label, 1)
+redis.call('EXPIRE', labels, ARGV[5])
+return 1
+""")
+_BY_JUDGE: Final = b"judge "
+"""What begins the note of a label that the judge model gave; a person's begins with the label."""
 
 _pairs = msgspec.json.Decoder(KeptPair)
 
@@ -80,10 +94,10 @@ class ReviewStore:
         return await self._link.run(order, TIMEOUT_SECONDS, look)
 
     async def labelled(self, endpoint: str, epoch: int) -> frozenset[str]:
-        """The ids of the pairs that have a label."""
+        """The ids of the pairs that have a person's label."""
         name = EndpointKeys(self._prefix, endpoint).labels(epoch)
-        ids: list[bytes | str] = await self._link.run(name, TIMEOUT_SECONDS, lambda redis: redis.hkeys(name))
-        return frozenset(_text(each) for each in ids)
+        found = await self._link.run(name, TIMEOUT_SECONDS, lambda redis: redis.hgetall(name))
+        return frozenset(_text(each) for each, said in found.items() if not _bytes(said).startswith(_BY_JUDGE))
 
     async def find(self, endpoint: str, pair_id: str) -> KeptPair:
         """One pair; raises `UnknownPair` too."""
@@ -94,13 +108,36 @@ class ReviewStore:
         return _pairs.decode(document)
 
     async def label(self, endpoint: str, pair: KeptPair, label: Label, by: str) -> Label | None:
-        """Count what a person says of the pair, once; what was said before is taken back, and returned."""
+        """Count what a person says of the pair, once; what was said before is taken back, and returned.
+
+        A label of the judge model is taken back too, and not returned: nobody has said it.
+        """
         keys = EndpointKeys(self._prefix, endpoint)
         names = [keys.labels(pair.epoch), keys.counts(pair.rollout)]
         prefix = label_prefix(pair.epoch, pair.difference)
         values: list[Argument] = [pair.id, prefix, label.value, f"{label.value} {by}", LABELS_KEPT_SECONDS]
+        values.append(judged_prefix(pair.epoch, pair.difference))
         before = await self._link.run(names[0], TIMEOUT_SECONDS, lambda redis: _LABEL.on(redis, names, values))
         return None if before is None else Label(_text(before).split()[0])
+
+    async def judge(
+        self, endpoint: str, pair: KeptPair, label: Label | None, model: str, counts: Mapping[str, int]
+    ) -> bool:
+        """Count what the judge model says of the pair, where no label stands; and what asking it took, in any case.
+
+        Returns whether the label stands.
+        """
+        keys = EndpointKeys(self._prefix, endpoint)
+        names = [keys.labels(pair.epoch), keys.counts(pair.rollout)]
+        said = "" if label is None else label.value
+        values: list[Argument] = [pair.id, judged_prefix(pair.epoch, pair.difference), said]
+        values += [_BY_JUDGE + f"{said} {model}".encode(), LABELS_KEPT_SECONDS]
+        values += [part for name, count in counts.items() for part in (name, count)]
+        return bool(await self._link.run(names[0], TIMEOUT_SECONDS, lambda redis: _JUDGE.on(redis, names, values)))
+
+
+def _bytes(value: bytes | str) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()
 
 
 def _text(value: bytes | str) -> str:

@@ -236,7 +236,9 @@ def refusals(seen: Iterable[Refusals], *, every_kind: bool) -> Iterator[Text]:
             )
             if row.audited is not None:
                 seen_by_people = _points(row.audited.estimate, row.audited.low, row.audited.high)
-                yield Text(f"{row.signal}: {seen_by_people} corrected by {row.audited.labelled:,} labels", style="dim")
+                judged = f", {row.audited.judged:,} of them by a model" if row.audited.judged else ""
+                corrected = f"{seen_by_people} corrected by {row.audited.labelled:,} labels{judged}"
+                yield Text(f"{row.signal}: {corrected}", style="dim")
 
 
 def _points(estimate: float, low: float, high: float) -> str:

@@ -62,12 +62,13 @@ class Signal(msgspec.Struct, frozen=True):
 
 
 class Audited(msgspec.Struct, frozen=True):
-    """A change corrected by what people said of a sample."""
+    """A change corrected by what people, and `judged` times the judge model, said of a sample."""
 
     estimate: float = 0.0
     low: float = 0.0
     high: float = 0.0
     labelled: int = 0
+    judged: int = 0
     unsure: int = 0
 
 

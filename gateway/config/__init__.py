@@ -7,6 +7,7 @@ P  `crosscheck`  what one section says about another
 P  `complaints`  pydantic's errors → sentences that say what to do
 P  `model`       the configuration as values
 P  `plans`       plans as written, their defaults, and how they become `rollback.plan.Plan`
+P  `labels`      who says what answers mean: review and judge
 P  `fields`      the types of single options
 P  `hours`       hours of the week as written
 P  `inline`      a plan, or budgets, apart from a configuration

@@ -72,6 +72,10 @@ def cautions(config: Config) -> Iterator[Finding]:
 def _judge(config: Config) -> Iterator[Finding]:
     judge = config.judge
     if judge is None:
+        for name, endpoint in config.endpoints.items():
+            if endpoint.review is not None and endpoint.review.judge:
+                path: Path = ("endpoints", name, "review", "judge")
+                yield path, "there is no judge model to label", "add judge: {model: …}, or set it to false"
         return
     if judge.model not in config.models:
         yield ("judge", "model"), f"there is no model {judge.model!r}", f"use one of {', '.join(sorted(config.models))}"

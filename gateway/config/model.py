@@ -34,14 +34,13 @@ from gateway.config.fields import (
     VoteSource,
     Workers,
 )
+from gateway.config.labels import JudgeSpec, ReviewSpec
 from gateway.config.plans import PlanSpec, Section
 from gateway.keys import Role
 from rollback.errors import InvalidPlan
 from rollback.plan import Plan
 from routing.address import RedisAddress, parse
 from shadow.judge import JudgePolicy
-from shadow.redaction import EVERYTHING, Redact
-from shadow.review import Review
 from shadow.slices import MAX_VALUES, OTHER, name_of
 from shadow.spending import Price as TokenPrice
 
@@ -166,26 +165,6 @@ class ShadowSpec(Section):
     max_tokens_per_minute: Count | None = Field(default=None, description="the mirror's budget of tokens")
 
 
-class ReviewSpec(Section):
-    """Consent to keep a sample of pairs, prompts and answers, for people to label. Absent: nothing is kept."""
-
-    sample: Share = Field(default=0.05, gt=0, description="share of the compared pairs that are drawn")
-    keep_seconds: PositiveSeconds = Field(
-        default=7 * 86_400.0, validation_alias="keep", description="a pair is gone after this long"
-    )
-    most: int = Field(default=500, ge=1, le=10_000, description="pairs kept at once; those drawn last make room")
-    redact: tuple[Redact, ...] = Field(
-        default=EVERYTHING, description="what is taken out of the texts first: email, url, secret, number"
-    )
-    accepts: tuple[Label, ...] | None = Field(
-        default=None, description="classes of data that may be kept; without, only data without a class"
-    )
-
-    def resolve(self) -> Review:
-        """The shadow worker's form."""
-        return Review(self.sample, self.keep_seconds, self.most, self.redact, self.accepts)
-
-
 DEFAULT_STICKY: Final = (
     KeySource(KeyKind.HEADER, "x-user-id"),
     KeySource(KeyKind.BODY, "user"),
@@ -239,16 +218,6 @@ class KeySpec(Section):
     )
     endpoints: tuple[str, ...] | None = Field(default=None, description="the only endpoints it may use; default: all")
     pin: bool = Field(default=False, description="may send x-driftgate-arm, x-driftgate-key and x-driftgate-slice")
-
-
-class JudgeSpec(Section):
-    """A model that is asked whether two answers say the same, where words do not tell. Absent: nobody is asked."""
-
-    model: str = Field(description="one of models; its `accepts` and `price` hold here too")
-    calls_per_minute: Count = Field(default=60, ge=6, description="a comparison takes two, a triple up to six")
-    grey: tuple[Share, Share] = Field(
-        default=(0.25, 0.75), description="it is asked where the agreement of the words lies between these"
-    )
 
 
 class Alert(Section):

@@ -66,6 +66,7 @@ def _audited_view(corrected: Audited) -> View:
         "low": corrected.low,
         "high": corrected.high,
         "labelled": corrected.labelled,
+        "judged": corrected.judged,
         "unsure": corrected.unsure,
     }
 
@@ -102,7 +103,7 @@ def spent_view(counts: Mapping[str, int]) -> View:
 
 def judge_view(counts: Mapping[str, int]) -> View:
     """How often the judge model was asked, and what came of it: comparisons of whole triples."""
-    names = ("calls", "tokens", "settled", "failed", "shed", "not_allowed")
+    names = ("calls", "tokens", "settled", "labelled", "failed", "shed", "not_allowed")
     return {name: counts.get(f"judge.{name}", 0) for name in names}
 
 

@@ -66,6 +66,7 @@ async def shadow_role(
     candidate_port: int | None = None,
     endpoint: str = "shadow: {sample: 100%, noise_floor: 0%}",
     more: str = "",
+    models: str = "",
 ) -> AsyncIterator[Role]:
     """The role with `old` and `new` behind it, mirroring everything, until the end of the block."""
     with tempfile.TemporaryDirectory(prefix="dg") as directory:
@@ -80,6 +81,7 @@ async def shadow_role(
 models:
   old: {{base_url: "{candidate.base_url}", model: old}}
   new: {{base_url: "{base}", model: new-7b, api_key: sk-new}}
+{models}
 endpoints:
   chat: {{stable: old, {endpoint}}}
 {more}
@@ -183,3 +185,27 @@ async def test_the_configured_judge_settles_what_words_leave_open() -> None:
         await role.until(KEYS.counts("chat-1"), b"shadowed", b"1")
         assert (await role.hash(KEYS.counts("chat-1")))[b"judge.settled"] == b"1"
         assert (await role.hash(KEYS.cells(1)))[b"p/agreement/*/0/0"] == b"1"
+
+
+@pytest.mark.parametrize(("judges", "labelled"), [("true", b"1"), ("false", None)])
+async def test_the_judge_labels_kept_pairs_where_the_configuration_says_so(judges: str, labelled: bytes | None) -> None:
+    """Over HTTP, in either order, within its calls; the pair waits for a person as before."""
+    endpoint = f"shadow: {{sample: 100%, noise_floor: 0%}}, review: {{sample: 100%, keep: 1h, judge: {judges}}}"
+    async with (
+        model_server(says("NEITHER")) as referee,
+        shadow_role(
+            says("Paris."),
+            endpoint=endpoint,
+            more="judge: {model: referee}",
+            models=f'  referee: {{base_url: "{referee.base_url}", model: referee}}',
+        ) as role,
+    ):
+        await role.hand_over(exchange())
+        with anyio.fail_after(10):
+            while not await role.redis.keys("*pair:*"):  # noqa: ASYNC110 - polled with a deadline
+                await anyio.sleep(0.02)
+        if labelled is not None:
+            await role.until(KEYS.counts("chat-1"), b"judged.1.0.neither", labelled)
+        counts = await role.hash(KEYS.counts("chat-1"))
+        assert (counts.get(b"judged.1.0.neither"), len(referee.asked)) == (labelled, 2 if labelled else 0)
+        assert not any(str(name).startswith("b'label.") for name in counts)

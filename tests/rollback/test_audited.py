@@ -41,6 +41,16 @@ def test_what_the_reader_got_wrong_is_taken_off() -> None:
     assert found.estimate == pytest.approx(0.04)
 
 
+def test_a_judge_models_labels_count_as_peoples_do_and_are_told_apart() -> None:
+    """Together they correct; the report says how many were the judge's."""
+    people = labels(same={"neither": 46}, gained={"candidate": 2, "neither": 2})
+    judge = {f"judged{name.removeprefix('label')}": count for name, count in people.items()}
+    found = corrected(Counted(1_000, 80, 0), people | judge)
+    assert (found.labelled, found.judged) == (100, 50)
+    assert found.estimate == pytest.approx(0.04)
+    assert corrected(Counted(1_000, 80, 0), people).judged == 0
+
+
 def test_who_cannot_tell_says_nothing() -> None:
     """It is counted, and alone corrects nothing."""
     assert audited(Counted(100, 5, 5), labels(same={"unsure": 3}), 1) is None

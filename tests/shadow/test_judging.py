@@ -8,7 +8,8 @@ from msgspec import structs
 
 from shadow.answer import Answer
 from shadow.judge import MAX_CHARACTERS, JudgePolicy, question, verdict
-from shadow.judging import Judge, Settled
+from shadow.judging import Judge, Labelled, Settled
+from shadow.review import KeptAnswer, KeptPair, Label
 from shadow.signals.agreement import Agreement, TaskKind
 from shadow.spending import Price, spending, usage
 from tests.shadow.making import completion, exchange, says
@@ -120,3 +121,41 @@ def test_reasoning_is_part_of_the_cost_and_counted_apart() -> None:
     assert usage("stable", said) == {"metered.stable": 1, "prompted.stable": 10, "completed.stable": 100}
     assert usage("stable", replace(said, prompt_tokens=None)) == {}
     assert spending("stable", Price(1.0, 2.0), replace(said, prompt_tokens=None)) == {}
+
+
+PAIR = KeptPair(
+    "a1", "chat-1", 1, 0.0, 0.5, "How?", KeptAnswer("So.", "answer", False), KeptAnswer("No.", "unwilling", True)
+)
+
+
+async def labelled(script: Script, policy: JudgePolicy = POLICY, pair: KeptPair = PAIR) -> tuple[Labelled, int]:
+    """What the judge says of a kept pair, and how often it was asked."""
+    upstream = FakeUpstream({"referee": script})
+    return await Judge(policy, upstream).label(pair), len(upstream.asked)
+
+
+@pytest.mark.parametrize(
+    ("replies", "label"),
+    [
+        (("SECOND", "FIRST"), Label.CANDIDATE),
+        (("FIRST.", "**SECOND**"), Label.STABLE),
+        (("both", "BOTH"), Label.BOTH),
+        (("NEITHER", "neither"), Label.NEITHER),
+        (("FIRST", "FIRST"), Label.UNSURE),
+        (("FIRST", "I cannot say"), None),
+    ],
+)
+async def test_a_kept_pair_is_judged_in_either_order(replies: tuple[str, str], label: Label | None) -> None:
+    """Stable's answer is shown first, then second; a judge that keeps to the place does not know."""
+    found, asked = await labelled(lambda number: Said(200, completion(replies[number])))
+    assert (found.label, asked, found.counts["judge.calls"]) == (label, 2, 2)
+    assert ("judge.failed" in found.counts) is (label is None)
+
+
+async def test_a_pair_waits_for_a_person_where_the_judge_may_not_be_asked_or_does_not_answer() -> None:
+    """Beyond its calls, data that its model does not accept, errors."""
+    assert await labelled(always("BOTH"), replace(POLICY, calls_per_minute=1)) == (Labelled(None, {"judge.shed": 1}), 0)
+    private = replace(PAIR, data_class="medical")
+    assert await labelled(always("BOTH"), pair=private) == (Labelled(None, {"judge.not_allowed": 1}), 0)
+    found, _ = await labelled(status(500))
+    assert (found.label, found.counts["judge.failed"]) == (None, 1)

@@ -14,7 +14,7 @@ from routing.connecting import connect
 from routing.errors import StoreUnavailable
 from routing.keys import EndpointKeys
 from shadow.errors import UnknownPair
-from shadow.review import KeptAnswer, KeptPair, Label, Review, labels_in
+from shadow.review import KeptAnswer, KeptPair, Label, Review, judged_in, labels_in
 from shadow.review_store import ReviewStore
 from tests.redis_server import RedisServer, binary_of
 
@@ -38,11 +38,18 @@ class Subject:
     store: ReviewStore
     redis: "Redis"
 
-    async def labels(self) -> dict[tuple[int, str], int]:
-        """The labels of the epoch, as the judge reads them."""
+    async def counts(self) -> dict[str, int]:
+        """The rollout's counters."""
         found = await self.redis.hgetall(KEYS.counts("chat-1"))
-        counts = {name.decode(): int(count) for name, count in found.items() if isinstance(name, bytes)}
-        return {(read, label.value): count for read, label, count in labels_in(counts, 3)}
+        return {name.decode(): int(count) for name, count in found.items() if isinstance(name, bytes)}
+
+    async def labels(self) -> dict[tuple[int, str], int]:
+        """People's labels of the epoch, as the correction reads them."""
+        return {(read, label.value): count for read, label, count in labels_in(await self.counts(), 3)}
+
+    async def judged(self) -> dict[tuple[int, str], int]:
+        """The judge model's."""
+        return {(read, label.value): count for read, label, count in judged_in(await self.counts(), 3)}
 
 
 @pytest.fixture(params=["valkey", "debian"])
@@ -100,6 +107,27 @@ async def test_a_label_counts_once_and_can_be_changed(subject: Subject) -> None:
     assert await subject.labels() == {(1, "both"): 1, (1, "candidate"): 1}
     assert await subject.store.labelled("chat", 3) == {pair(1).id, pair(2).id}
     assert await subject.redis.hget(KEYS.labels(3), pair(1).id) == b"candidate ben"
+
+
+async def test_a_judges_label_is_counted_apart_and_gives_way_to_a_persons(subject: Subject) -> None:
+    """The pair still waits for people; what a person said is never replaced by the judge."""
+    assert await subject.store.judge("chat", pair(1), Label.NEITHER, "referee", {"judge.calls": 2})
+    assert await subject.store.judge("chat", pair(2), Label.CANDIDATE, "referee", {"judge.calls": 2})
+    assert (await subject.judged(), await subject.labels()) == ({(1, "neither"): 1, (1, "candidate"): 1}, {})
+    assert await subject.store.labelled("chat", 3) == frozenset()
+    assert await subject.store.label("chat", pair(1), Label.BOTH, "ann") is None
+    assert (await subject.judged(), await subject.labels()) == ({(1, "candidate"): 1}, {(1, "both"): 1})
+    assert not await subject.store.judge("chat", pair(1), Label.NEITHER, "referee", {"judge.calls": 2})
+    assert (await subject.judged(), await subject.labels()) == ({(1, "candidate"): 1}, {(1, "both"): 1})
+    assert await subject.store.labelled("chat", 3) == {pair(1).id}
+    assert (await subject.counts())["judge.calls"] == 6
+
+
+async def test_what_asking_the_judge_took_is_counted_without_a_label_too(subject: Subject) -> None:
+    """Nothing is labelled by a reply of no use."""
+    assert not await subject.store.judge("chat", pair(1), None, "referee", {"judge.calls": 2, "judge.failed": 1})
+    assert (await subject.judged(), await subject.redis.exists(KEYS.labels(3))) == ({}, 0)
+    assert await subject.counts() == {"judge.calls": 2, "judge.failed": 1}
 
 
 async def test_a_store_that_is_away_says_so() -> None:

@@ -63,7 +63,7 @@ def test_the_change_between_models_is_right_within_its_interval(shared_data: Pat
 
 
 def test_the_interval_holds_the_truth_in_many_comparisons(shared_data: Path) -> None:
-    """Parts of the prompts, and pairs at rates that rollouts have; within one type of prompt it is known to be short."""
+    """Parts of the prompts, pairs at rates that rollouts have; within one type of prompt it is known to fall short."""
     labelled = labelled_examples(shared_data)
     held = list(coverage(sources(shared_data), labelled, invented_examples()))
     assert sum(each.comparisons for each in held) > 1_000
