@@ -23,6 +23,10 @@ _STRING: Final = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 _MODEL_VALUE: Final = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*(' + _STRING + rb")", re.DOTALL)
 _TOKEN: Final = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
 _AFTER_KEY: Final = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
+_LONE_SURROGATE: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+"""Half of a character. The decoder refuses it, and says something else of it."""
 _ABSENT: Final = msgspec.Raw(b"null")
 
 RawObject = dict[str, msgspec.Raw]
@@ -65,7 +69,7 @@ def read(body: bytes) -> RoutingFields:
     try:
         return _fields.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _explained(error) from error
+        raise _explained(error, body) from error
 
 
 def with_model(body: bytes, name: str, span: tuple[int, int] | None = None) -> bytes:
@@ -193,7 +197,7 @@ def _canonical(raw: msgspec.Raw) -> bytes:
     return msgspec.json.encode(_any.decode(raw), order="deterministic")
 
 
-def _explained(error: Exception) -> MalformedRequest:
+def _explained(error: Exception, body: bytes = b"") -> MalformedRequest:
     text = str(error)
     if isinstance(error, RecursionError):
         return MalformedRequest("The body's JSON is nested too deeply.", None, "invalid_json")
@@ -206,6 +210,8 @@ def _explained(error: Exception) -> MalformedRequest:
             )
         parameter = next((name for name in ("model", "stream") if f"$.{name}" in text), None)
         return MalformedRequest(f"The body has the wrong shape: {text}.", parameter, "invalid_type")
+    if _LONE_SURROGATE.search(body):
+        text = "a \\uD800-\\uDFFF escape without its other half, as when a text is cut within an emoji"
     return MalformedRequest(f"The body is not valid JSON: {text}.", None, "invalid_json")
 
 

@@ -1,5 +1,7 @@
 """`driftgate replay FILE`: judges an exported decision again, or a file of recorded pairs. No gateway is needed."""
 
+import sys
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -11,7 +13,7 @@ from gateway.cli import printing, showing, wire
 from gateway.cli.errors import CommandFailed, ExitCode, ReplayCode
 from gateway.cli.options import Json
 from gateway.config.errors import ConfigError
-from gateway.config.load import examine_file
+from gateway.config.load import STANDARD_INPUT, examine_file
 from gateway.config.plans import PlanSpec
 
 if TYPE_CHECKING:  # the judge needs numpy, which other commands do without
@@ -21,7 +23,9 @@ if TYPE_CHECKING:  # the judge needs numpy, which other commands do without
 
 
 def replay(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="Recorded pairs (JSONL), or an exported decision.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Recorded pairs (JSONL) or an exported decision; `-`: stdin.")
+    ],
     *,
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="Take the plan from this configuration.")
@@ -44,9 +48,10 @@ def replay(
     from rollback.errors import InvalidPlan, Unreadable  # noqa: PLC0415
 
     try:
-        data = path.read_bytes()
+        data = sys.stdin.buffer.read() if str(path) == STANDARD_INPUT else path.read_bytes()
     except OSError as error:
         _unreadable(f"{path} cannot be read: {error.strerror}")
+    data = data.removeprefix(BOM_UTF8)  # some editors and exports begin a file with it
     try:
         if again.is_exported(data):
             code = _decision(data, as_json=as_json)

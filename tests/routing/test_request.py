@@ -126,6 +126,15 @@ def test_what_cannot_be_routed_says_why(body: bytes, param: str | None, code: st
     assert (refused.value.param, refused.value.code) == (param, code)
 
 
+@pytest.mark.parametrize("half", [rb"\ud83d", rb"\ude00", rb"\ud83d\ud83d\ude00"])
+def test_half_a_character_is_named(half: bytes) -> None:
+    """The decoder calls it truncated input, which nobody would find in a whole body."""
+    body = b'{"model": "a", "messages": [{"role": "user", "content": "%b"}]}'
+    with pytest.raises(MalformedRequest, match="without its other half"):
+        read(body % half)
+    assert read(body % rb"\ud83d\ude00").model == "a"
+
+
 def test_scalars_are_read_from_any_depth() -> None:
     """Strings and numbers are keys; objects, lists, booleans and empty strings are none."""
     body = b'{"model":"m","user":"ann","n":7,"metadata":{"session":{"id":"s-1"}},"flag":true,"none":null,"empty":""}'

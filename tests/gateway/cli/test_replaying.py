@@ -1,6 +1,8 @@
 """`replay`, and `explain --export` that writes what it reads."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,6 +115,14 @@ def test_an_unreadable_file_is_no_verdict(run: Run, tmp_path: Path, text: str, s
     ran = run("replay", "pairs.jsonl")
     assert (ran.code, says in ran.err) == (3, True)
     assert run("replay", "nowhere.jsonl").code == 3
+
+
+def test_standard_input_is_read_and_a_byte_order_mark_is_not(tmp_path: Path) -> None:
+    """A pipeline needs no file between its steps; some exports begin with the mark."""
+    pairs = "\ufeff" + json.dumps({"prompt": "2+2?", "stable": "4", "candidate": "4"}) + "\n"
+    command = [sys.executable, "-m", "gateway.cli", "replay", "-", "--json"]
+    done = subprocess.run(command, input=pairs, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, json.loads(done.stdout)["pairs"]) == (2, 1)
 
 
 def test_an_exported_decision_is_judged_again(run: Run, admin: Admin, tmp_path: Path) -> None:
