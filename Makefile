@@ -1,5 +1,6 @@
 # Everything works with GNU make, a Python of 3.11 or newer with its venv module, and pip. `make help` lists the verbs.
 #   PYTHON=python3.12   the interpreter of a new .venv (default: the first of python3, python3.13 … that is new enough)
+#   JOBS=2              processes that `make test` shares the tests among (default 0: pytest's own, one after the other)
 #   ARGS=…              handed to the program behind demo, test, proof, evidence, signals and bench
 
 .DELETE_ON_ERROR:
@@ -7,6 +8,7 @@
 .SHELLFLAGS := -eu -c
 MAKEFLAGS += --no-builtin-rules
 
+JOBS := 0
 VENV := .venv
 BIN := $(VENV)/bin
 # Run the installed pip only from the locks; a slow or shaky network is waited for.
@@ -25,8 +27,8 @@ demo: $(VENV)/.driftgate ## Two rollouts between simulated models, live (ARGS=--
 	@$(BIN)/driftgate demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.developer ## The whole test suite
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.developer ## The whole test suite (JOBS=2: by two processes)
+	@$(BIN)/python -m pytest -p tests.sharing --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # ── what developers run ───────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -29,6 +29,7 @@ IMPORTED_AS: Final = {
     "opentelemetry-exporter-otlp-proto-grpc": "opentelemetry",
     "opentelemetry-proto": "opentelemetry",
     "grpcio": "grpc",
+    "pytest-xdist": "xdist",
 }
 """Distributions whose import name is not their own name."""
 
