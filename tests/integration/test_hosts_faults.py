@@ -12,6 +12,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic, sleep
@@ -104,12 +105,31 @@ def ask(gateway: Gateway, http: httpx.Client | None = None) -> httpx.Response:
         return fresh.post("/v1/chat/completions", json=ASKED)
 
 
-def _crowd(gateway: Gateway, worker: int, others: ExitStack) -> None:
-    """Others connect and ask nothing."""
-    before = len(_descriptors(worker))
-    for _ in range(CLIENTS):
-        others.enter_context(socket.create_connection(("127.0.0.1", gateway.data_port)))
-    until(lambda: len(_descriptors(worker)) >= before + CLIENTS - 1, "they are accepted", 5.0)  # one to a model ended
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """A gateway whose one data worker has many connections; `kept` is an application that was served before."""
+
+    gateway: Gateway
+    worker: int
+    kept: httpx.Client
+
+
+@pytest.fixture
+def crowd(make_gateway: MakeGateway, model: int) -> Iterator[Crowd]:
+    """Others have connected, and ask nothing; afterwards the worker is still the same process."""
+    gateway = make_gateway(old=model)
+    gateway.start()
+    gateway.wait_ready()
+    (worker,) = gateway.children("child data")
+    with httpx.Client(base_url=gateway.data_url, trust_env=False, timeout=5.0) as kept, ExitStack() as others:
+        assert ask(gateway, kept).status_code == 200
+        before = len(_descriptors(worker))
+        for _ in range(CLIENTS):
+            others.enter_context(socket.create_connection(("127.0.0.1", gateway.data_port)))
+        accepted = before + CLIENTS - 1  # one to a model ended
+        until(lambda: len(_descriptors(worker)) >= accepted, "they are accepted", 5.0)
+        yield Crowd(gateway, worker, kept)
+    assert gateway.children("child data") == [worker]
 
 
 def _descriptors(pid: int) -> list[int]:
@@ -121,53 +141,35 @@ def said(processes: Processes) -> str:
     return (processes.place / "gateway.log").read_text(errors="replace")
 
 
-def test_a_worker_short_of_descriptors_sheds_in_the_apis_shape_and_recovers(
-    make_gateway: MakeGateway, processes: Processes, model: int
-) -> None:
+def test_a_worker_short_of_descriptors_sheds_in_the_apis_shape_and_recovers(crowd: Crowd, processes: Processes) -> None:
     """Who is connected is served, new ones read a 503; nothing is restarted, and all is well when there are more."""
-    gateway = make_gateway(old=model)
-    gateway.start()
-    gateway.wait_ready()
-    (worker,) = gateway.children("child data")
-    with httpx.Client(base_url=gateway.data_url, trust_env=False, timeout=5.0) as kept, ExitStack() as others:
+    gateway, kept = crowd.gateway, crowd.kept
+    with limited(crowd.worker, resource.RLIMIT_NOFILE, max(_descriptors(crowd.worker)) + SPARE):
+        refused = ask(gateway)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
+        assert (refused.headers["connection"], refused.headers["retry-after"]) == ("close", "1")
         assert ask(gateway, kept).status_code == 200
-        _crowd(gateway, worker, others)
-        with limited(worker, resource.RLIMIT_NOFILE, max(_descriptors(worker)) + SPARE):
-            refused = ask(gateway)
-            assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
-            assert (refused.headers["connection"], refused.headers["retry-after"]) == ("close", "1")
-            assert ask(gateway, kept).status_code == 200
-            until(lambda: "file descriptors are in use" in said(processes), "the log says so", 5.0)
-            ready = httpx.get(f"{gateway.data_url}/readyz", trust_env=False)
-            assert (ready.status_code, list(ready.json()["why"])) == (200, ["descriptors"])
-        until(lambda: ask(gateway).status_code == 200, "new clients are served", 5.0)
-        until(lambda: "file descriptors are free again" in said(processes), "the log says so", 5.0)
-    assert gateway.children("child data") == [worker]
+        until(lambda: "file descriptors are in use" in said(processes), "the log says so", 5.0)
+        ready = httpx.get(f"{gateway.data_url}/readyz", trust_env=False)
+        assert (ready.status_code, list(ready.json()["why"])) == (200, ["descriptors"])
+    until(lambda: ask(gateway).status_code == 200, "new clients are served", 5.0)
+    until(lambda: "file descriptors are free again" in said(processes), "the log says so", 5.0)
     counted = re.compile(r"^driftgate_connections_shed_total [1-9]", re.MULTILINE)
     until(lambda: counted.search(gateway.http.get("/metrics").text), "it is counted", 5.0)
 
 
-def test_a_worker_without_any_descriptor_left_blames_no_model_and_goes_on(
-    make_gateway: MakeGateway, processes: Processes, model: int
-) -> None:
+def test_a_worker_without_any_descriptor_left_blames_no_model_and_goes_on(crowd: Crowd, processes: Processes) -> None:
     """It cannot even accept; who is connected reads a 503, the model server is not held to have failed."""
-    gateway = make_gateway(old=model)
-    gateway.start()
-    gateway.wait_ready()
-    (worker,) = gateway.children("child data")
-    with httpx.Client(base_url=gateway.data_url, trust_env=False, timeout=5.0) as kept, ExitStack() as others:
-        assert ask(gateway, kept).status_code == 200
-        _crowd(gateway, worker, others)
-        with limited(worker, resource.RLIMIT_NOFILE, max(_descriptors(worker)) + 1):
-            for _ in range(10):  # more than a breaker takes
-                refused = ask(gateway, kept)
-                assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
-            with pytest.raises(httpx.TransportError):
-                ask(gateway)
-            until(lambda: "file descriptors are in use" in said(processes), "the log says so", 5.0)
-        assert ask(gateway, kept).status_code == 200
-        assert ask(gateway).status_code == 200
-    assert gateway.children("child data") == [worker]
+    gateway, kept = crowd.gateway, crowd.kept
+    with limited(crowd.worker, resource.RLIMIT_NOFILE, max(_descriptors(crowd.worker)) + 1):
+        for _ in range(10):  # more than a breaker takes
+            refused = ask(gateway, kept)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
+        with pytest.raises(httpx.TransportError):
+            ask(gateway)
+        until(lambda: "file descriptors are in use" in said(processes), "the log says so", 5.0)
+    assert ask(gateway, kept).status_code == 200
+    assert ask(gateway).status_code == 200
 
 
 def test_a_rollback_that_the_journal_has_no_room_for_says_so_and_is_written_later(scene: Scene) -> None:
