@@ -7,6 +7,7 @@ S  `pages`      the routes: endpoints, a rollout, its history, one decision, the
 S  `reviewing`  answers side by side, for people to label
 S  `signing`    signing in and out: a key becomes a cookie
 P  `sessions`   what is in that cookie
+S  `assets`     the files that pages use, kept by browsers for good
 S  `templates`  the pages' text, with everything that is not markup escaped
 P  `words`      values as people read them
 P  `glyphs`     a drift with its interval and limit, as a drawing of one line

@@ -6,7 +6,6 @@ to the sign-in page and comes back; every other error is a page that says what t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -16,11 +15,11 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect
 
 from gateway.channel.series import name_of
-from gateway.control.access import ANYBODY, NEEDS, Unauthenticated, open_to
+from gateway.control.access import Unauthenticated, open_to
 from gateway.control.desk import Desk
 from gateway.control.problems import HANDLERS, said
 from gateway.control.views import View, rollout_view
-from gateway.dashboard import reviewing, signing
+from gateway.dashboard import assets, reviewing, signing
 from gateway.dashboard.charts import charts
 from gateway.dashboard.recording import Recorder
 from gateway.dashboard.shapes import shapes
@@ -41,15 +40,6 @@ SHOWN_ENTRIES: Final = 12
 """Decisions on a rollout's page; its history has them all."""
 HISTORY: Final = 200
 WARM: Final = 0.5
-_MEDIA: Final = {
-    "live.js": "text/javascript; charset=utf-8",
-    "charts.js": "text/javascript; charset=utf-8",
-    "review.js": "text/javascript; charset=utf-8",
-    "dashboard.css": "text/css; charset=utf-8",
-    "icon.svg": "image/svg+xml",
-    "uplot/uplot.js": "text/javascript; charset=utf-8",
-    "uplot/uplot.css": "text/css; charset=utf-8",
-}
 _Request = Request[Any, Any, Any]
 
 
@@ -124,7 +114,7 @@ def routes(desk: Desk, keys: KeyRing, recorder: Recorder) -> list[Router | HTTPR
         return pages.wrong(request, error)
 
     router = Router("/", route_handlers=shown, exception_handlers=dict.fromkeys(HANDLERS, wrong))
-    return [router, _numbers(desk, recorder), *(_asset(name, media) for name, media in _MEDIA.items())]
+    return [router, _numbers(desk, recorder), *assets.routes()]
 
 
 def _looking(desk: Desk, pages: Pages) -> list[HTTPRouteHandler]:
@@ -256,14 +246,3 @@ def _numbers(desk: Desk, recorder: Recorder) -> HTTPRouteHandler:
         return charts(trend, shapes(seen.cells), after=after, step=step)
 
     return numbers
-
-
-def _asset(name: str, media_type: str) -> HTTPRouteHandler:
-    """A file that the pages use."""
-    content = files("gateway.dashboard").joinpath("static", *name.split("/")).read_bytes()
-
-    @get(f"/static/{name}", opt={NEEDS: ANYBODY}, include_in_schema=False, name=f"asset:{name}")
-    async def asset() -> Response[bytes]:
-        return Response(content, media_type=media_type, headers={"cache-control": "no-cache"})
-
-    return asset

@@ -4,7 +4,7 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from gateway.dashboard import words
+from gateway.dashboard import assets, words
 from gateway.dashboard.glyphs import WIDTH, glyph
 from gateway.version import __version__
 from rollback.sentences import duration, weight
@@ -37,6 +37,7 @@ def environment() -> Environment:
     made.filters.update(_FILTERS)
     made.globals.update(
         version=__version__,
+        asset=assets.address,
         drift=words.drift,
         interval=words.interval,
         test_name=words.test_name,

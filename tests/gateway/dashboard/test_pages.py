@@ -82,7 +82,10 @@ async def test_everything_comes_from_here(gateway: Gateway) -> None:
         assert "://" not in answer.text
         assert "style=" not in answer.text
         for named in re.findall(r'(?:src|href)="(/static/[^"]+)"', answer.text):
-            assert (await gateway.http.get(named)).status_code == 200, named
+            found = await gateway.http.get(named)
+            assert (found.status_code, "immutable" in found.headers["cache-control"]) == (200, True), named
+    assert (await gateway.http.get("/static/dashboard.css")).headers["cache-control"] == "no-cache"
+    assert (await gateway.http.get("/static/dashboard.css?v=older")).headers["cache-control"] == "no-cache"
 
 
 async def test_what_anybody_typed_is_shown_as_text(gateway: Gateway) -> None:
