@@ -29,6 +29,8 @@ _VERSIONS: Final = ("1.1", "1.0")
 """A request without a version would be HTTP/0.9, which has no headers: another server would read it otherwise."""
 _HIGH_WATER_BYTES: Final = 64 * 1024
 """Bytes of a body that wait to be taken, at which no more are read."""
+_FIELD_BYTES: Final = 4
+"""What a header field has beside its name and value: a colon, a space, the end of the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class DataProtocol(asyncio.Protocol):
         self._in_head = self._in_body = False
         self._url = b""
         self._headers: RawHeaders = []
-        self._head_bytes = 0
+        self._head_bytes = self._arriving = 0
         self._unwanted_bytes = 0
         self._body_bytes = 0
         self._body_began_at = 0.0
@@ -163,11 +165,15 @@ class DataProtocol(asyncio.Protocol):
         """Bytes from the client."""
         if self.transport.is_closing():
             return
+        self._arriving = len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             self._fresh = None
-            self._refuse(400, "invalid_http", "Invalid HTTP request received.")
+            if self._in_head and self._is_head_too_long():
+                self._refuse_long_head()
+            else:
+                self._refuse(400, "invalid_http", "Invalid HTTP request received.")
             return
         except httptools.HttpParserUpgrade:
             pass  # an offer to speak another protocol is not taken
@@ -215,6 +221,8 @@ class DataProtocol(asyncio.Protocol):
         version = parser.get_http_version()
         if version not in _VERSIONS:
             raise httptools.HttpParserError(f"HTTP/{version} is not spoken here")
+        if self._is_head_too_long():
+            raise httptools.HttpParserError("a head that came in one piece, and is too long")
         self._in_head, self._in_body = False, True
         self._body_bytes, self._body_began_at = 0, 0.0
         previous = self._parsed
@@ -272,6 +280,16 @@ class DataProtocol(asyncio.Protocol):
             self._reading_paused = True
             self.transport.pause_reading()
 
+    def _is_head_too_long(self) -> bool:
+        """Whether what was parsed of the head is over its bound. Adds it up only where so many bytes have come."""
+        bound = self._limits.head_bytes
+        if self._head_bytes + self._arriving <= bound:
+            return False
+        return len(self._url) + sum(len(name) + len(value) + _FIELD_BYTES for name, value in self._headers) > bound
+
+    def _refuse_long_head(self) -> None:
+        self._refuse(431, "headers_too_large", "The request's headers are too long.")
+
     def _may_go_on(self, size: int) -> bool:
         """Set the deadline of a head or body of which `size` bytes have come; False where it is refused."""
         now = monotonic()
@@ -280,7 +298,7 @@ class DataProtocol(asyncio.Protocol):
                 self._timer.until(now + self._limits.head_seconds)
             self._head_bytes += size
             if self._head_bytes > self._limits.head_bytes:
-                self._refuse(431, "headers_too_large", "The request's headers are too long.")
+                self._refuse_long_head()
                 return False
         else:
             began = self._body_began_at = self._body_began_at or now

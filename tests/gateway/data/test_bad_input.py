@@ -194,12 +194,23 @@ async def test_an_old_client_gets_a_stream_it_can_read() -> None:
     assert stream.endswith(b"data: [DONE]\n\n")
 
 
-async def test_long_heads_are_refused() -> None:
-    """Headers above the limit: 431, and the connection closes."""
+@pytest.mark.parametrize("end", [b"", b"\r\n\r\n"], ids=["unfinished", "whole"])
+async def test_long_heads_are_refused(end: bytes) -> None:
+    """Headers above the limit, also of a head that comes whole: 431, and the connection closes."""
     async with data_plane("http://127.0.0.1:1/v1") as plane:
         flood = b"x: " + b"y" * (ConnectionLimits().head_bytes + 10)
-        answer = await plane.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\n" + flood)
+        answer = await plane.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\n" + flood + end)
     assert answer.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_a_head_that_just_fits_is_served() -> None:
+    """A large body behind it does not count."""
+    body = json.dumps(ASK | {"user": "u" * 200_000}).encode()
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: %d\r\n" % len(body)
+    room = b"x: " + b"y" * (ConnectionLimits().head_bytes - 200)
+    async with model_server(says("a b")) as server, data_plane(server.base_url) as plane:
+        answer = await plane.raw(head + room + b"\r\n\r\n" + body)
+    assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 async def test_slow_heads_are_refused() -> None:
