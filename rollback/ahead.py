@@ -14,7 +14,7 @@ from rollback.verdict import SignalReport
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """The next stage (None: promotion) with its weight, in how many seconds, and what it waits for longest.
+    """The next stage (None: promotion) with its weight and rings, in how many seconds, and what it waits for longest.
 
     `seconds` None: not in sight. `waits_for` is a signal's name, `keys` or `time`, empty where nothing is lacking.
     """
@@ -23,6 +23,7 @@ class Ahead:
     weight_bps: int | None
     seconds: float | None
     waits_for: str
+    include: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +39,15 @@ class _Wait:
 def ahead(evidence: Evidence, now: float) -> Ahead:
     """What comes next for a running rollout, at `now` (Unix seconds of the store's clock)."""
     rollout = evidence.rollout
-    following = rollout.stage + 1
-    is_last = following >= len(rollout.plan.stages)
+    stages, following = rollout.plan.stages, rollout.stage + 1
+    is_last = following >= len(stages)
     longest = max(_waits(evidence, now), key=lambda wait: wait.rank, default=_Wait("", 0.0))
     return Ahead(
         stage=None if is_last else following,
-        weight_bps=None if is_last else rollout.plan.stages[following].weight_bps,
+        weight_bps=None if is_last else stages[following].weight_bps,
         seconds=longest.seconds,
         waits_for=longest.name,
+        include=() if is_last else stages[following].include,
     )
 
 

@@ -118,7 +118,7 @@ def _held(holding: str) -> str:
 def _coming(following: Next) -> str:
     what = f"stage {following.stage + 1}" if following.stage is not None else "promotion"
     if following.stage is not None and following.weight_bps is not None:
-        what += f", {percent(following.weight_bps / 10_000)}"
+        what += f", {whom(following.weight_bps, following.include)}"
     if following.seconds is None:
         return f"{what}, not in sight (waits for {following.waits_for})"
     if not following.waits_for:

@@ -90,6 +90,7 @@ class Next(msgspec.Struct, frozen=True):
 
     stage: int | None = None
     weight_bps: int | None = None
+    include: tuple[str, ...] = ()
     seconds: float | None = None
     waits_for: str = ""
 

@@ -54,6 +54,7 @@ def with_standing(view: View, seen: Standing) -> View:
     coming = {
         "stage": following.stage,
         "weight_bps": following.weight_bps,
+        "include": list(following.include),
         "seconds": following.seconds,
         "waits_for": following.waits_for,
     }

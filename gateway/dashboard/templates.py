@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from gateway.dashboard import assets, words
 from gateway.dashboard.glyphs import WIDTH, glyph
 from gateway.version import __version__
-from rollback.sentences import duration, weight
+from rollback.sentences import duration
 
 _FILTERS: Final = {
     "phase": words.phase,
@@ -21,7 +21,7 @@ _FILTERS: Final = {
     "machine_moment": words.machine_moment,
     "count": words.count,
     "duration": duration,
-    "weight": weight,
+    "exposed": words.exposed,
 }
 
 

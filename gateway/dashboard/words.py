@@ -1,14 +1,27 @@
 """Values as people read them. Pure. A symbol always stands beside a colour, and a word beside the symbol."""
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 from rollback.ahead import Ahead
 from rollback.rollout import Holding, Phase
-from rollback.sentences import amount, duration, title, weight
+from rollback.sentences import amount, duration, title, whom
 from rollback.verdict import Side, SignalReport, TestKind, Verdict
 
 NOTHING: Final = "–"
+
+
+class Exposing(Protocol):
+    """What exposes users: a share of them, and rings."""
+
+    @property
+    def weight_bps(self) -> int:
+        """The share of keys, in basis points."""
+
+    @property
+    def include(self) -> tuple[str, ...]:
+        """The rings, whatever their keys."""
+
 
 _PHASES: Final = {
     Phase.IDLE: ("○", "idle", "quiet"),
@@ -52,8 +65,13 @@ def holding(value: Holding) -> str:
 
 
 def coming(ahead: Ahead) -> str:
-    """What comes next: `10 %`, or `promotion`."""
-    return weight(ahead.weight_bps) if ahead.weight_bps is not None else "promotion"
+    """What comes next: `10 %`, `ring:beta`, or `promotion`."""
+    return whom(ahead.weight_bps, ahead.include) if ahead.weight_bps is not None else "promotion"
+
+
+def exposed(by: Exposing) -> str:
+    """Whom a stage, a rollout or a decision exposes: `10 %`, `ring:beta`, or `10 % and ring:beta`."""
+    return whom(by.weight_bps, by.include)
 
 
 def when(ahead: Ahead) -> str:

@@ -9,7 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.showing import WARM, is_shown
+from gateway.cli.showing import WARM, drift, is_shown
 from gateway.cli.wire import Endpoint, Rollout, Signal
 from gateway.demo.scene import PARTS, Part
 from gateway.demo.traffic import Tally
@@ -79,7 +79,7 @@ def _signals(rollout: Rollout) -> RenderableType:
             signal.source,
             Text(_bar(signal.burn, 10), style=style),
             f"{signal.burn:4.0%}",
-            "" if signal.estimate is None else f"{signal.estimate:+.1%} of {signal.limit or 0.0:+.1%}",
+            drift(signal),
             f"n {signal.n:,}",
             signal.verdict.replace("_", " "),
         )

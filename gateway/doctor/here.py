@@ -37,7 +37,11 @@ def configuration(path: Path, examined: Examined) -> Iterator[Finding]:
         yield warn("config", text, "see docs/reference/config.md")
     if examined.config is not None:
         found = examined.config
-        yield ok("config", f"{path}: {len(found.models)} models, {len(found.endpoints)} endpoints")
+        yield ok("config", f"{path}: {_count(len(found.models), 'model')}, {_count(len(found.endpoints), 'endpoint')}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def keys(config: Config, env: Mapping[str, str]) -> Finding:

@@ -1,5 +1,7 @@
 """When the next stage may come, worked out from counters."""
 
+from dataclasses import replace
+
 from rollback.ahead import Ahead, ahead
 from rollback.evidence import examine
 from tests.rollback.scenes import STAGES, pairs, rollout, votes
@@ -23,6 +25,14 @@ def test_what_nothing_has_come_of_is_not_in_sight() -> None:
     assert ahead(examine(rollout(), {}), 400.0) == Ahead(1, 100, None, "keys")
     bad = pairs("refusal", worse=40, same=960) + votes(0, "paired", 1000)
     assert ahead(examine(rollout(), bad), 400.0) == Ahead(1, 100, None, "refusal")
+
+
+def test_a_ring_is_named() -> None:
+    """A next stage of weight 0 exposes its rings, not nobody."""
+    ring = ("ring:beta",)
+    stages = (STAGES[0], *(replace(stage, include=ring) for stage in (STAGES[0], *STAGES[1:])))
+    coming = ahead(examine(rollout(stages=stages), {}), 400.0)
+    assert (coming.stage, coming.weight_bps, coming.include) == (1, 0, ring)
 
 
 def test_after_the_last_stage_comes_promotion() -> None:

@@ -116,7 +116,13 @@ async def test_an_endpoint_tells_its_latest_decisions_and_what_comes_next(gatewa
             await anyio.sleep(0.05)
     assert shown["decisions"][0]["action"] == "start"
     assert shown["decisions"][0]["reason"] == "because"
-    assert shown["rollout"]["next"] == {"stage": 1, "weight_bps": 1000, "seconds": None, "waits_for": "keys"}
+    assert shown["rollout"]["next"] == {
+        "stage": 1,
+        "weight_bps": 1000,
+        "include": [],
+        "seconds": None,
+        "waits_for": "keys",
+    }
     assert shown["rollout"]["actual_share"] == 0.0
 
 

@@ -1,6 +1,7 @@
 """Distributions and one-line drawings: what the pages show of counters."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from gateway.dashboard import words
 from gateway.dashboard.glyphs import WIDTH, glyph
 from gateway.dashboard.shapes import shapes
 from rollback.evidence import judge
+from rollback.plan import Stage
 from rollback.rollout import Holding, Phase
 from rollback.verdict import SignalReport, Verdict
 from shadow.cells import Event
@@ -45,6 +47,14 @@ def test_an_arm_without_answers_has_no_median() -> None:
     """At weight 0 the candidate has answered nobody."""
     (shape,) = shapes(lengths("stable", of_100=5))
     assert (shape.candidate_n, shape.candidate_median, sum(shape.candidate)) == (0, None, 0.0)
+
+
+def test_a_ring_is_not_nobody() -> None:
+    """What a stage of weight 0 exposes is the ring that it includes."""
+    ring = Stage(0, include=("ring:beta",))
+    assert [words.exposed(stage) for stage in (Stage(0), ring, replace(ring, weight_bps=1000))] == [
+        "0 %", "ring:beta", "10 % and ring:beta",
+    ]  # fmt: skip
 
 
 def row(cells: Mapping[str, int]) -> SignalReport:
