@@ -42,7 +42,8 @@ TRUSTED_SECONDS: Final = 600.0
 class StageForecast:
     """One stage with a harmless candidate, on average. `requests` are the endpoint's; inf: never left.
 
-    `late_requests` is what one rollout in ten exceeds. `seconds` and `late_seconds` are None without a rate.
+    `late_requests` is what one rollout in ten exceeds. Where fewer than that are not in sight of an end at all, the
+    average is of the others. `seconds` and `late_seconds` are None without a rate.
     `waits_for` is the signal whose proof comes last, or `time`, or `keys`. `unanswerable` are signals that nothing in
     this stage can show harmless, `include` the rings that it exposes beside its weight.
     """
@@ -152,8 +153,8 @@ def ensure_it_can_finish(made: Forecast) -> None:
 def _stage(setting: StageSetting, left: Leaving) -> StageForecast:
     traffic, stage = setting.traffic, setting.stage
     at = np.sort(left.together)
-    mean = float(at.mean())
     late = float(at[int(0.9 * len(at))])
+    mean = float(at[np.isfinite(at)].mean()) if late < inf else inf
     rate = traffic.requests_per_second
     return StageForecast(
         weight_bps=stage.weight_bps,
@@ -255,7 +256,8 @@ def _why_not(plan: Plan, traffic: Traffic, stages: tuple[StageForecast, ...]) ->
         if stage.unanswerable:
             return _unmeasured(index, plan, stage.unanswerable)
         if stage.requests == inf:
-            return f"{_place(index, plan)} is never left: no request there brings a vote"
+            lacking = "no request there brings a vote" if stage.waits_for == "keys" else _NOT_IN_SIGHT
+            return f"{_place(index, plan)} is never left: {lacking.format(stage.waits_for)}"
     if traffic.requests_per_second is None or 0.0 < traffic.seconds < TRUSTED_SECONDS:
         return ""
     for index, (stage, planned) in enumerate(zip(stages, plan.stages, strict=True)):
@@ -273,6 +275,7 @@ def _why_not(plan: Plan, traffic: Traffic, stages: tuple[StageForecast, ...]) ->
     return ""
 
 
+_NOT_IN_SIGHT: Final = "as stable is known to answer, a proof for {} is not in sight: widen its limit or the margin"
 _ADVICE: Final = "raise the endpoint's shadow sample or noise floor, make the budget optional, or switch it off"
 
 

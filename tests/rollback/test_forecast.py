@@ -266,3 +266,20 @@ def test_an_expected_change_is_forecast_at_its_centre() -> None:
     wanted = Budget("length", expected=(-0.30, -0.10))
     said = forecast(scenes.plan(wanted, stages=SHADOW_THEN_TENTH), TRAFFIC, PROFILE, drifts=())
     assert all(stage.requests < 5000 for stage in said.stages)
+
+
+def test_a_few_supposed_rollouts_without_an_end_do_not_make_a_plan_impossible() -> None:
+    """One of the supposed rollouts is not in sight of its proof here; the others say what the stage takes."""
+    rare = Profile({"length": SignalProfile(spread=0.3, applies=0.01, measured=True)})
+    busy = replace(TRAFFIC, requests_per_second=12.5, new_keys=1.0, sample=0.2)
+    made = forecast(scenes.plan(LENGTH, stages=(Stage(5000),)), busy, rare, drifts=())
+    ensure_it_can_finish(made)
+    assert made.stages[0].requests < made.stages[0].late_requests < inf
+
+
+def test_a_stage_whose_proof_is_not_in_sight_names_the_signal() -> None:
+    """Stable fails a third of its requests: no candidate can be shown below the ceiling, and votes are not lacking."""
+    failing = Profile({"errors": SignalProfile(rate=0.3, differing=0.2, measured=True)})
+    made = forecast(scenes.plan(ERRORS, stages=(Stage(5000),)), TRAFFIC, failing, drifts=())
+    with pytest.raises(InvalidPlan, match=r"stage 1 \(50 %\) is never left: .* a proof for errors is not in sight"):
+        ensure_it_can_finish(made)
