@@ -1,4 +1,4 @@
-"""What tests of every part may ask for: an environment of their own, processes that end with the test, a gateway."""
+"""What tests of every part may ask for: an environment of their own, processes that end with the test, servers."""
 
 import os
 import tempfile
@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from loadtest.processes import Gateway, Processes, free_port
+from tests.redis_server import RedisServer, binary_of
 
 settings.register_profile("driftgate", deadline=None)  # a busy machine is no counterexample
 settings.load_profile("driftgate")
@@ -69,3 +70,12 @@ def make_gateway(processes: Processes) -> Iterator[MakeGateway]:
     yield make
     for gateway in made:
         gateway.http.close()
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """The server that we ship, on a unix socket of its own."""
+    server = RedisServer(binary_of("valkey"), tmp_path)
+    server.start()
+    yield server
+    server.stop()

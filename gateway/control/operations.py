@@ -353,9 +353,7 @@ class Operations:
         if same and watched.reports:
             seen = await anyio.to_thread.run_sync(standing, rollout, cells, watched.now)
             view = rollout_view(rollout, counts, watched.reports, kept, refusals=watched.refusals)
-            return with_standing(
-                {**view, "actual_share": watched.actual_exposure, "crowded_share": watched.crowded_share}, seen
-            )
+            return with_standing(_with_shares(view, watched), seen)
         decided = [entry for entry in await self._store.entries_of(rollout.endpoint, rollout.id) if entry.signals]
         if not decided:
             return rollout_view(rollout, counts, (), kept)
@@ -368,4 +366,9 @@ def _seen(watched: Watched) -> View:
     view = rollout_view(
         watched.rollout, watched.counts, watched.reports, watched.kept_reports, refusals=watched.refusals
     )
+    return _with_shares(view, watched)
+
+
+def _with_shares(view: View, watched: Watched) -> View:
+    """What the candidate really has of the traffic, and what the cap on exposure keeps from it."""
     return {**view, "actual_share": watched.actual_exposure, "crowded_share": watched.crowded_share}

@@ -4,6 +4,7 @@ So a page after the first waits for no style sheet before it paints. Whoever ask
 well, and asks again the next time.
 """
 
+from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
 from types import MappingProxyType
@@ -31,8 +32,9 @@ _MEDIA: Final = MappingProxyType(
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
 
 
+@cache
 def address(name: str) -> str:
-    """Where a page finds the file: `/static/live.js?v=…`."""
+    """Where a page finds the file: `/static/live.js?v=…`. Worked out once, as the routes are."""
     return f"/static/{name}?v={_version(_content(name))}"
 
 

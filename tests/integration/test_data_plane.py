@@ -3,7 +3,7 @@
 import json
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from routing.exposure import Generation, Grant
 from routing.keys import EndpointKeys, exposure_channel
 from tests.gateway.data.keeping import Keeper
 from tests.gateway.model_server import ModelServer, hangs, model_server, says
-from tests.redis_server import RedisServer, binary_of
+from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio
 
@@ -39,15 +39,6 @@ GRANT = Grant("r1", "new", "salt", 10_000, 1, 3, 1)
 def anyio_backend() -> tuple[str, dict[str, object]]:
     """As in production."""
     return "asyncio", {"use_uvloop": True}
-
-
-@pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
-    """The server that we ship, on a unix socket."""
-    server = RedisServer(binary_of("valkey"), tmp_path)
-    server.start()
-    yield server
-    server.stop()
 
 
 async def eventually(check: Callable[[], Awaitable[bool]], within_seconds: float = 3.0) -> None:

@@ -1,8 +1,7 @@
 """A conversation kept on a model server goes on there: `previous_response_id`."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,7 +16,7 @@ from routing.made_store import MadeStore
 from tests.gateway.data.harness import DataPlane, data_plane
 from tests.gateway.data.keeping import NOT_FOUND, Keeper, NotFound
 from tests.gateway.model_server import ModelServer, model_server
-from tests.redis_server import RedisServer, binary_of
+from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio
 
@@ -130,15 +129,6 @@ async def test_what_another_worker_saw_is_known_here() -> None:
         plane.origins.learn(elsewhere.take_news())
         assert (await ask(plane, "resp_7")).headers["x-driftgate-arm"] == "candidate"
         assert stable.asked == []
-
-
-@pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
-    """The server that we ship."""
-    server = RedisServer(binary_of("valkey"), tmp_path)
-    server.start()
-    yield server
-    server.stop()
 
 
 @asynccontextmanager
