@@ -67,7 +67,7 @@ bench: $(VENV)/.developer ## What a request costs, beside nginx, Envoy, vllm-rou
 
 .PHONY: same
 same: $(VENV)/.developer ## A/A: 20,000 requests, a candidate that is stable itself, no fallback
-	@$(BIN)/python -m loadtest.same $(ARGS)
+	@$(BIN)/python -m loadtest.load.same $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(VENV)/.developer ## Coverage-guided fuzzing of all that reads bytes from outside (ARGS="--seconds 600")
@@ -79,16 +79,16 @@ site: $(VENV)/.developer ## The documentation as a site, into site/; a link that
 
 .PHONY: reference
 reference: $(VENV)/.developer ## Write the reference of the admin API and of the metrics from the code
-	@$(BIN)/python -m loadtest.reference
+	@$(BIN)/python -m loadtest.docs.reference
 
 .PHONY: drill
 drill: $(VENV)/.developer ## What an operator does when paged, on the running demo, with the time of each task
-	@$(BIN)/python -m loadtest.operating
+	@$(BIN)/python -m loadtest.demo.operating
 
 .PHONY: pictures
 pictures: $(VENV)/.developer ## Pictures of the dashboard, and `status --watch`, of the running demo, into docs/images
-	@$(BIN)/python -m loadtest.pictures $(ARGS)
-	@$(BIN)/python -m loadtest.watching $(ARGS)
+	@$(BIN)/python -m loadtest.docs.pictures $(ARGS)
+	@$(BIN)/python -m loadtest.docs.watching $(ARGS)
 
 .PHONY: load
 load: $(VENV)/.developer ## A minute of realistic load: one rollout widens, one rolls back, no request fails

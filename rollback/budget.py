@@ -30,11 +30,11 @@ there is of one arm; in between, a mirror's errors (other caches, other deadline
 evenly over the guardrail budgets, and each budget's share evenly over those of its tests that can occur under the plan,
 paired and split alike: the sources have different filtrations, so Bonferroni is the division that is always valid, and
 it costs only log 2 of about 7. A product over disjoint keys (Vovk & Wang, arXiv 1912.06116), (½ + ½E) of pairs times
-(½ + ½E) of users, needs .86 to 1.01 of its requests (`loadtest/combining.py`, on the page of statistics). It is not
-taken: a key that votes in pairs would say nothing of what users got, and with full mirroring that is every key; the
-source of a key must be fixed before its first request, so mirrors of all others would be lost as pairs; and a verdict
-would belong to neither source's row and bound. Budgets of class signal and observe spend nothing of it and are judged
-at the same level.
+(½ + ½E) of users, needs .86 to 1.01 of its requests (`loadtest/evidence/combining.py`, on the page of statistics). It
+is not taken: a key that votes in pairs would say nothing of what users got, and with full mirroring that is every key;
+the source of a key must be fixed before its first request, so mirrors of all others would be lost as pairs; and a
+verdict would belong to neither source's row and bound. Budgets of class signal and observe spend nothing of it and are
+judged at the same level.
 
 Where a guardrail's test can be searched for a *late onset* (`rollback.onset`), a part of its share goes to that: of
 pairs two fifths, of users three twentieths. A drift of 5 × the limit then takes 7 % more pairs from the start than with

@@ -7,7 +7,7 @@
    compared by their first five letters, which stands in for a stemmer. What an answer names weighs double (numbers,
    dates, capitalised words), what comes after its first sentence half: there it elaborates.
 
-On human-judged pairs of open questions (`python -m loadtest.signals_agreement`) a plain count of words has an area
+On human-judged pairs of open questions (`python -m loadtest.signals.agreement`) a plain count of words has an area
 under the curve of .830, stems .843, with numbers .848, with names and the first sentence .859. The weights 2 and ½
 only say "more" and "less"; the six settings tried on that set lay between .848 and .860. No table was fitted, so
 there is none to ship or to age. Agreement is only ever judged *against stable's agreement with itself* on the same

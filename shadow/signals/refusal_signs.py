@@ -8,7 +8,7 @@ whether the opening repeats it.
 Words are looked up once each and remembered; the wordings, which cost more, are tried only in sentences that hold the
 words they need.
 
-Not here: the weights (`refusal_weights`, fitted by `loadtest/signals_fit.py`) and other languages (`refusal_tongues`).
+Not here: the weights (`refusal_weights`, fitted by `loadtest/signals/fit.py`) and other languages (`refusal_tongues`).
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """What each sign of `refusal_signs` adds to the log odds of an unwilling refusal. Data, not code.
 
-Written by `python -m loadtest.signals_fit` from: xstest, chatgpt-refusals, invented exchanges. Edit that, not this.
+Written by `python -m loadtest.signals.fit` from: xstest, chatgpt-refusals, invented exchanges. Edit that, not this.
 """
 
 from collections.abc import Mapping

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from loadtest.processes import Gateway, Processes, free_port, listening
+from loadtest.rig.processes import Gateway, Processes, free_port, listening
 
 OPTIONS: Final = (
     "--no-sandbox",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, Page
 
-from loadtest.processes import Gateway
+from loadtest.rig.processes import Gateway
 
 AXE: Final = Path(__file__).parent / "axe" / "axe.min.js"
 DESKTOP: Final = {"width": 1280, "height": 900}

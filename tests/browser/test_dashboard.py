@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from loadtest.processes import Gateway
+from loadtest.rig.processes import Gateway
 from tests.browser.looking import PHONE, findings, opened
 
 pytestmark = [

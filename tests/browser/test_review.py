@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from gateway.supervisor.places import holder_of
 from gateway.valkey import address_of
-from loadtest.processes import Gateway
+from loadtest.rig.processes import Gateway
 from routing.connecting import connect
 from shadow.review import KeptAnswer, KeptPair, Review
 from shadow.review_store import ReviewStore

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from loadtest.processes import Processes
+from loadtest.rig.processes import Processes
 from tests.chaos.site import LEASE_SECONDS, RATE, Fault, Site, set_up
 from tests.redis_kinds import Server, redis_on, server_port
 

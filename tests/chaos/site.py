@@ -18,11 +18,11 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
-from loadtest import invented
-from loadtest.application import Application
-from loadtest.processes import Gateway, Processes, ProcessFailed, ReplayServer, free_port, start_replay
-from loadtest.recordings import load
-from loadtest.replay_server import Entry
+from loadtest.rig import invented
+from loadtest.rig.application import Application
+from loadtest.rig.processes import Gateway, Processes, ProcessFailed, ReplayServer, free_port, start_replay
+from loadtest.rig.recordings import load
+from loadtest.rig.replay_server import Entry
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.processes import Processes
+from loadtest.rig.processes import Processes
 from tests.chaos.site import READY_SECONDS, Fault, set_up
 from tests.redis_kinds import Server
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from loadtest.processes import Processes, kill
+from loadtest.rig.processes import Processes, kill
 from tests.chaos.site import IN_FLIGHT, READY_SECONDS, Fault, Site, set_up, until
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(400)]

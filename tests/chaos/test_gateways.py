@@ -5,7 +5,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from loadtest.processes import descendants, is_alive, kill
+from loadtest.rig.processes import descendants, is_alive, kill
 from routing.keys import EndpointKeys, leader_key
 from tests.chaos.site import GRACE_SECONDS, LEASE_SECONDS, READY_SECONDS, Site, stop_process, until, wake_process
 from tests.redis_kinds import Server

@@ -4,7 +4,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from loadtest.processes import Processes
+from loadtest.rig.processes import Processes
 from tests.chaos.site import LEASE_SECONDS, Fault, Site, set_up, until
 from tests.redis_kinds import Server
 

@@ -7,7 +7,7 @@ from time import monotonic
 import pytest
 import redis as plain_redis
 
-from loadtest.processes import Processes
+from loadtest.rig.processes import Processes
 from routing.keys import EndpointKeys
 from tests.chaos.site import READY_SECONDS, Fault, set_up, until
 from tests.redis_kinds import Server

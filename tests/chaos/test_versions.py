@@ -16,7 +16,7 @@ from typing import Final
 import pytest
 
 from gateway.keys import SECRET_VARIABLE, stored_hash
-from loadtest.processes import Gateway, Processes
+from loadtest.rig.processes import Gateway, Processes
 from routing.keys import EndpointKeys
 from tests.chaos.site import READY_SECONDS, Fault, Site, set_up, until
 from tests.redis_kinds import Server, redis_on, server_port

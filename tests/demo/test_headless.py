@@ -9,7 +9,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from loadtest.processes import descendants, is_alive
+from loadtest.rig.processes import descendants, is_alive
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(150)]
 

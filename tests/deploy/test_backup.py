@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from loadtest.processes import Gateway, Processes, free_port, listening
+from loadtest.rig.processes import Gateway, Processes, free_port, listening
 
 pytestmark = pytest.mark.processes
 

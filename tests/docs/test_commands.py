@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from loadtest.processes import Gateway, Processes, free_port, listening
+from loadtest.rig.processes import Gateway, Processes, free_port, listening
 
 pytestmark = pytest.mark.processes
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from loadtest.reference import PAGES, REFERENCE
+from loadtest.docs.reference import PAGES, REFERENCE
 
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
@@ -34,7 +34,9 @@ def test_a_reference_is_as_the_code_is(name: str) -> None:
 
 def test_pictures_that_pages_show_are_looked_after_by_a_command() -> None:
     """Every picture of the dashboard is one that `make pictures` takes, and none lies there unused by it."""
-    taken = set(re.findall(r'album\.take\("(\w+)"', (ROOT / "loadtest" / "pictures.py").read_text(encoding="utf-8")))
+    taken = set(
+        re.findall(r'album\.take\("(\w+)"', (ROOT / "loadtest" / "docs" / "pictures.py").read_text(encoding="utf-8"))
+    )
     there = {path.name.split("-")[1] for path in (DOCS / "images").glob("dashboard-*")}
     assert there == taken
 

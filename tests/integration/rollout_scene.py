@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Any, Final, TypeVar
 
-from loadtest import invented
-from loadtest.application import Application, Tally
-from loadtest.processes import Gateway, Processes, ReplayServer, free_port, start_replay
-from loadtest.recordings import load
-from loadtest.replay_server import Entry
+from loadtest.rig import invented
+from loadtest.rig.application import Application, Tally
+from loadtest.rig.processes import Gateway, Processes, ReplayServer, free_port, start_replay
+from loadtest.rig.recordings import load
+from loadtest.rig.replay_server import Entry
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from loadtest.processes import Processes
+from loadtest.rig.processes import Processes
 from tests.integration.rollout_scene import LEASE_SECONDS, Scene, set_up, until
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(90)]

@@ -20,7 +20,7 @@ from time import monotonic, sleep
 import httpx
 import pytest
 
-from loadtest.processes import Gateway, Processes
+from loadtest.rig.processes import Gateway, Processes
 from tests.chaos.site import stop_process, wake_process
 from tests.conftest import MakeGateway
 from tests.integration.rollout_scene import LEASE_SECONDS, Scene, set_up, until

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from gateway.keys import SECRET_VARIABLE, stored_hash
-from loadtest.processes import Gateway, Processes, free_port
+from loadtest.rig.processes import Gateway, Processes, free_port
 from tests.gateway.model_server import (
     STREAM_HEAD,
     Asked,

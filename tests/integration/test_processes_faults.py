@@ -6,7 +6,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from loadtest.processes import Processes, descendants, is_alive, kill
+from loadtest.rig.processes import Processes, descendants, is_alive, kill
 from tests.integration.rollout_scene import IN_FLIGHT, LEASE_SECONDS, Scene, set_up, until
 from tests.redis_server import RedisServer, binary_of
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from loadtest.processes import Processes, kill
+from loadtest.rig.processes import Processes, kill
 from tests.integration.rollout_scene import Scene, set_up, until
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]

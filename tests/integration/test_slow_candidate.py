@@ -4,7 +4,7 @@ from time import sleep
 
 import pytest
 
-from loadtest.processes import Processes
+from loadtest.rig.processes import Processes
 from tests.integration.rollout_scene import set_up, until
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(90)]

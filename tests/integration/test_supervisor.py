@@ -10,7 +10,7 @@ from time import monotonic, sleep
 import httpx
 import pytest
 
-from loadtest.processes import Gateway, command_line, descendants, is_alive, kill
+from loadtest.rig.processes import Gateway, command_line, descendants, is_alive, kill
 from tests.conftest import MakeGateway
 
 pytestmark = pytest.mark.processes

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.processes import descendants, is_alive
+from loadtest.rig.processes import descendants, is_alive
 from tests.conftest import MakeGateway
 from tests.integration.installation import ROOT, Installation, build_wheel, install, run
 

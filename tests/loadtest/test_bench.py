@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.bench_page import Figures, page
-from loadtest.bench_play import Measured, Reader, body_of, latency_ms, percentile
-from loadtest.bench_upstream import stamped
-from loadtest.bench_ways import STREAMED
+from loadtest.bench.page import Figures, page
+from loadtest.bench.play import Measured, Reader, body_of, latency_ms, percentile
+from loadtest.bench.upstream import stamped
+from loadtest.bench.ways import STREAMED
 
 ON = "driftgate, everything on"
 

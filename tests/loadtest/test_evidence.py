@@ -6,11 +6,11 @@ from math import log
 import numpy as np
 import pytest
 
-from loadtest import combining, contest, figures, others, scenes, statistics_page
-from loadtest.evidence import QUICK, run
-from loadtest.statistics_page import Results
-from loadtest.streams import claim, crossings, highest
-from loadtest.tilted import NoMartingaleError, at_most
+from loadtest.evidence import combining, contest, figures, others, page, scenes
+from loadtest.evidence.__main__ import QUICK, run
+from loadtest.evidence.page import Results
+from loadtest.evidence.streams import claim, crossings, highest
+from loadtest.evidence.tilted import NoMartingaleError, at_most
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_far_fewer_users_are_exposed_than_by_checks_of_intervals(results: Result
 
 def test_the_page_has_every_table_and_no_empty_figure(results: Results) -> None:
     """Every row of every table has a number, and what is missed says so."""
-    text = statistics_page.tables(results)
+    text = page.tables(results)
     assert text.count("| --- |") >= 9
     assert not re.search(r"\b(nan|inf)\b", text)
 

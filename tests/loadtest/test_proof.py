@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.application import Application, Tally
-from loadtest.asking import Answer
-from loadtest.proof import LEASE_SECONDS, Seen, judged
-from loadtest.recordings import UNKNOWN_ANSWER, Recording, load, render
-from loadtest.replay_server import Entry
-from loadtest.report import summary
-from loadtest.swaps import SWAPS, Swap
+from loadtest.proof.__main__ import LEASE_SECONDS, Seen, judged
+from loadtest.proof.report import summary
+from loadtest.proof.swaps import SWAPS, Swap
+from loadtest.rig.application import Application, Tally
+from loadtest.rig.asking import Answer
+from loadtest.rig.recordings import UNKNOWN_ANSWER, Recording, load, render
+from loadtest.rig.replay_server import Entry
 
 PROMPTS = {"Say hi.": "Hi, ünï!", "Count.": "1, 2, 3"}
 SWAP = Swap("old", "new", "rolled_back", "refusal")

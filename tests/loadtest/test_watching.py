@@ -3,7 +3,7 @@
 import sys
 from xml.etree import ElementTree as ET
 
-from loadtest.watching import Screen, moving, recorded, thinned
+from loadtest.docs.watching import Screen, moving, recorded, thinned
 
 SHOWS_THREE = """
 from rich.console import Console

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.config.plans import PlanSpec
-from loadtest.recordings import data_dir
+from loadtest.rig.recordings import data_dir
 from rollback.errors import Unreadable
 from rollback.plan import Budget, BudgetClass, Plan
 from rollback.recorded import Judgement, Outcomes, judged, read

@@ -70,7 +70,7 @@ async def test_c2_a_head_that_trickles_is_refused() -> None:
 
 
 async def test_c2_two_thousand_idle_connections_cost_little_and_block_nobody() -> None:
-    """They are kept, and a request beside them is answered as ever; `loadtest.idle` plays it with 10,000."""
+    """They are kept, and a request beside them is answered as ever; `loadtest.load.leaving` plays it with 10,000."""
     async with model_server(says("x")) as server, data_plane(server.base_url) as plane:
         idle = [socket.socket() for _ in range(2_000)]
         loop = asyncio.get_running_loop()

@@ -114,7 +114,7 @@ def no_collections() -> Iterator[None]:
 async def test_c1_thousands_who_leave_leave_nothing_behind(no_collections: None) -> None:
     """After 2,000 abandoned requests in all phases: no connection, no task, and none of our objects.
 
-    `loadtest.leaving` plays it with 10,000 and whole processes, and reads their memory.
+    `loadtest.load.leaving` plays it with 10,000 and whole processes, and reads their memory.
     """
     phases = [*NEVER_SENT, *SAYS]
     async with model_server(_later) as server, data_plane(server.base_url) as plane:

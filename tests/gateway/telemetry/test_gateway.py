@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from loadtest.processes import Gateway, Processes, talking_to
+from loadtest.rig.processes import Gateway, Processes, talking_to
 from tests.conftest import MakeGateway
 from tests.gateway.telemetry.collector import Collector, attributes, over_http
 

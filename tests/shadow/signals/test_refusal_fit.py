@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.signals import missed
-from loadtest.signals_coverage import BY_TYPE, coverage
-from loadtest.signals_fit import NAMES, TARGET, Examples, fit, invented_examples, labelled_examples, source_text
-from loadtest.signals_invented import invent
-from loadtest.signals_refusal import left_out, model_pairs
-from loadtest.signals_sources import XSTEST, sources
+from loadtest.signals.__main__ import missed
+from loadtest.signals.coverage import BY_TYPE, coverage
+from loadtest.signals.fit import NAMES, TARGET, Examples, fit, invented_examples, labelled_examples, source_text
+from loadtest.signals.invented import invent
+from loadtest.signals.refusal import left_out, model_pairs
+from loadtest.signals.sources import XSTEST, sources
 from shadow.signals.refusal_signs import signs_of
 from shadow.signals.refusal_weights import WEIGHTS
 

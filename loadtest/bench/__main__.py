@@ -1,0 +1,174 @@
+"""The benchmark: driftgate with everything on, beside nginx, Envoy, vllm-router and LiteLLM, in one run.
+
+`make bench` plays interleaved rounds: in each, every way to the same model server in turn, so that what else the
+machine does meets all of them. The accounted process of each way is kept on one core of its own; load, model server and
+everything else have the others. Each way has one worker; driftgate's second row of whole answers has two, on all cores.
+Writes docs/bench.md and docs/images/bench.svg.
+
+    make bench                          about 15 minutes with five rounds
+    make bench ARGS="--quick"           one short round, nothing written
+    make bench ARGS="--ways driftgate,nginx --rounds 2"
+
+Needs Debian's `nginx` and `wrk`, and says so where they are missing. Envoy, vllm-router and LiteLLM are installed below
+`out/bench/` on first use.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from loadtest.bench.page import write_page
+from loadtest.bench.play import IN_FLIGHT, Measured, Wrk, measure_streams, measure_whole, pin
+from loadtest.bench.upstream import start_streams, start_whole
+from loadtest.bench.ways import ENDPOINT, PEERS, STREAMED, Missing, Way, start_driftgate
+from loadtest.rig.processes import Gateway, Processes
+
+ROUNDS: Final = 5
+SECONDS: Final = 3.0
+SIZES: Final = (1_600, 30_000)
+STREAMS: Final = (64, 500)
+DRIFTGATE: Final = "driftgate"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is played. `ways` are names of `PEERS`, and `driftgate`."""
+
+    ways: tuple[str, ...]
+    rounds: int
+    seconds: float
+    sizes: tuple[int, ...]
+    streams: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything that runs: how to measure one round of each row, by name."""
+
+    rows: dict[str, Callable[[], Measured]]
+    missing: list[str]
+
+
+@contextmanager
+def under_rollout(gateway: Gateway) -> Iterator[None]:
+    """A rollout at 50 % while this context is open."""
+    gateway.command(ENDPOINT, "rollouts", {"candidate": "lumen-2", "reason": "bench"})
+    try:
+        yield
+    finally:
+        gateway.command(ENDPOINT, "rollback", {"reason": "bench"})
+
+
+def bench(place: Path, plan: Plan) -> tuple[list[Measured], list[str]]:
+    """Start everything, and play the rounds interleaved; what was measured, and what could not be had."""
+    cores = sorted(os.sched_getaffinity(0))
+    with Processes(place) as processes:
+        if len(cores) > 1:
+            os.sched_setaffinity(0, set(cores[1:]))  # of this process, and so of all that it starts
+        try:
+            stage = _stage(processes, plan, {cores[0]}, set(cores))
+            found = []
+            for number in range(plan.rounds):
+                for name, measure in stage.rows.items():
+                    print(f"round {number + 1} of {plan.rounds}: {name}", file=sys.stderr)
+                    found.append(replace(measure(), way=name))
+        finally:
+            os.sched_setaffinity(0, set(cores))
+        return found, stage.missing
+
+
+def _stage(processes: Processes, plan: Plan, own: set[int], every: set[int]) -> Stage:
+    """Start all ways, and say how each row is measured."""
+    whole = start_whole(processes)
+    streams = start_streams(processes, plan.seconds)
+    wrk = {size: Wrk(processes.place, size) for size in plan.sizes}
+
+    def of_whole(way: Way) -> Callable[[], Measured]:
+        return lambda: measure_whole(way, wrk, whole, plan.seconds)
+
+    def of_streams(way: Way) -> Callable[[], Measured]:
+        return lambda: measure_streams(way, plan.streams)
+
+    rows: dict[str, Callable[[], Measured]] = {f"direct{STREAMED}": of_streams(Way("direct", streams))}
+    missing = []
+    for name in plan.ways:
+        if name == DRIFTGATE:
+            continue
+        try:
+            first = PEERS[name](processes, name, whole)
+            second = PEERS[name](processes, f"{name}{STREAMED}", streams)
+        except Missing as error:
+            missing.append(str(error))
+            continue
+        pin((*first.pids, *second.pids), own)
+        rows[first.name] = of_whole(first)
+        rows[f"{first.name}{STREAMED}"] = of_streams(second)
+    if DRIFTGATE in plan.ways:
+        rows |= _driftgate_rows(processes, (whole, streams), (of_whole, of_streams), own, every)
+    return Stage(rows, missing)
+
+
+def _driftgate_rows(
+    processes: Processes,
+    upstreams: tuple[int, int],
+    measures: tuple[Callable[[Way], Callable[[], Measured]], Callable[[Way], Callable[[], Measured]]],
+    own: set[int],
+    every: set[int],
+) -> dict[str, Callable[[], Measured]]:
+    """Without a rollout, with everything on, streams with everything on, and two workers."""
+    (gateway, way), (second, streams) = (
+        start_driftgate(processes, f"{DRIFTGATE}{kind}", port)
+        for kind, port in zip(("", STREAMED), upstreams, strict=True)
+    )
+    doubled, two = start_driftgate(processes, f"{DRIFTGATE} two", upstreams[0], workers=2)
+    pin((*way.pids, *streams.pids), own)
+    pin(two.pids, every)
+
+    def on(gateway: Gateway, measure: Callable[[], Measured]) -> Callable[[], Measured]:
+        def measured() -> Measured:
+            with under_rollout(gateway):
+                return measure()
+
+        return measured
+
+    return {
+        "driftgate, no rollout": measures[0](way),
+        "driftgate, everything on": on(gateway, measures[0](way)),
+        f"driftgate, everything on{STREAMED}": on(second, measures[1](streams)),
+        "driftgate, everything on, 2 workers": on(doubled, measures[0](two)),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, and write the page."""
+    parser = argparse.ArgumentParser(description="driftgate beside other gateways.")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement")
+    parser.add_argument("--ways", default=",".join((*PEERS, DRIFTGATE)), help="names, separated by commas")
+    parser.add_argument("--quick", action="store_true", help="one round of a second each; nothing is written")
+    parser.add_argument("--dry", action="store_true", help="print the page instead of writing it")
+    given = parser.parse_args(arguments)
+    ways = tuple(given.ways.split(","))
+    if unknown := set(ways) - {*PEERS, DRIFTGATE}:
+        parser.error(f"no such way: {', '.join(sorted(unknown))}; there are {', '.join((*PEERS, DRIFTGATE))}")
+    absent = [name for name in ("nginx", "wrk") if shutil.which(name) is None]
+    if absent:
+        print(f"bench: skipped, {' and '.join(absent)} not installed")
+        return 0
+    plan = Plan(ways, 1 if given.quick else given.rounds, 1.0 if given.quick else given.seconds, SIZES, STREAMS)
+    with tempfile.TemporaryDirectory(prefix="dg-bench-") as made:
+        found, missing = bench(Path(made), plan)
+    heading = f"{plan.rounds} rounds of {plan.seconds:g} s, {IN_FLIGHT} in flight"
+    write_page(found, missing, heading, dry=given.dry or given.quick)
+    return 1 if any(each.errors for each in found if each.way.startswith(DRIFTGATE)) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,183 @@
+"""What the benchmark found, as docs/bench.md and a picture: medians over the rounds, ranges, and the goals beside."""
+
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from loadtest.bench.play import Measured
+from loadtest.bench.ways import STREAMED
+
+_DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
+_ON: Final = "driftgate, everything on"
+_WHOLE: Final = (
+    "| | CPU µs/request, 1.6 KB | 30 KB | other processes µs, 1.6 KB | requests/s at saturation, 1.6 KB | 30 KB "
+    "| added p50 ms at half of it | added p99 ms | RSS MiB | errors |"
+)
+_STREAMS: Final = (
+    "| streams | | CPU µs/event | first event p50 ms | p99 ms | later events p99 ms | longest ms | RSS MiB | errors |"
+)
+_ABOUT: Final = """\
+Written by `make bench`: {heading}. One worker each, on one core of its own ({cores} cores in all, {machine}); load,
+model server and everything else have the others. CPU is the proxying process's own, from /proc; medians over
+interleaved rounds (range). Ratios matter more than absolutes, since cores are shared.
+"""
+_OF_WHOLE: Final = """\
+With everything on, every request is assigned at 50 %, captured, counted and handed to the shadow worker, which mirrors
+20 % of them; the shadow worker, Valkey and the control process are the other processes. With 2 workers nothing is kept
+on one core, and load and model server share the cores, too.
+"""
+_OF_STREAMS: Final = """\
+An event every 20 ms in each of 64 streams, every 100 ms in each of 500. Delays run from an event's making in the model
+server to its arrival at the reader.
+"""
+
+
+class Figures:
+    """Medians and ranges by way and figure."""
+
+    def __init__(self, found: Sequence[Measured]) -> None:
+        self._found = found
+        self.ways = list(dict.fromkeys(each.way for each in found))
+
+    def all(self, way: str, figure: str) -> list[float]:
+        """What each round measured."""
+        return [each.figures[figure] for each in self._found if each.way == way and figure in each.figures]
+
+    def middle(self, way: str, figure: str) -> float | None:
+        """The median, None where it was not measured."""
+        values = self.all(way, figure)
+        return median(values) if values else None
+
+    def shown(self, way: str, figure: str, digits: int = 0) -> str:
+        """`median (lowest–highest)`."""
+        values = self.all(way, figure)
+        if not values:
+            return "–"
+        text = f"{median(values):,.{digits}f}"
+        return text if len(values) == 1 else f"{text} ({min(values):,.{digits}f}–{max(values):,.{digits}f})"
+
+    def errors(self, way: str) -> int:
+        """Failed requests in all rounds."""
+        return sum(each.errors for each in self._found if each.way == way)
+
+
+def whole_table(figures: Figures) -> list[str]:
+    """CPU, throughput, added latency and memory for whole answers."""
+    rows = [_WHOLE, "|---|---|---|---|---|---|---|---|---|---|"]
+    rows += [_whole_row(figures, way) for way in figures.ways if not way.endswith(STREAMED)]
+    return rows
+
+
+def _whole_row(figures: Figures, way: str) -> str:
+    shown = ("cpu 1600", "cpu 30000", "beside 1600", "rate 1600", "rate 30000")
+    cells = [way, *(figures.shown(way, figure) for figure in shown)]
+    cells += [figures.shown(way, "p50", 2), figures.shown(way, "p99", 2), figures.shown(way, "rss")]
+    return f"| {' | '.join(cells)} | {figures.errors(way)} |"
+
+
+def stream_table(figures: Figures, counts: Sequence[int]) -> list[str]:
+    """CPU per event and delays, for each number of streams at once."""
+    rows = [_STREAMS, "|---|---|---|---|---|---|---|---|---|"]
+    for count in counts:
+        for way in figures.ways:
+            if way.endswith(STREAMED):
+                cells = [figures.shown(way, f"{name} {count}", 2) for name in ("first50", "first99", "later99")]
+                rows.append(
+                    f"| {count} | {way.removesuffix(STREAMED)} | {figures.shown(way, f'chunk {count}', 1)} "
+                    f"| {' | '.join(cells)} | {figures.shown(way, f'stall {count}', 1)} "
+                    f"| {figures.shown(way, f'rss {count}')} | {sum(figures.all(way, f'errors {count}')):.0f} |"
+                )
+    return rows
+
+
+def goals_table(figures: Figures) -> list[str]:
+    """Each goal, what this run says of it, and whether it was reached."""
+    rows = ["| goal | this run | reached |", "|---|---|---|"]
+    for goal, value, limit, at_most in _goals(figures):
+        if value is None:
+            rows.append(f"| {goal} | not measured in this run | – |")
+        else:
+            reached = value <= limit if at_most else value >= limit
+            rows.append(f"| {goal} | {value:,.2f} | {'yes' if reached else 'no'} |")
+    return rows
+
+
+def _goals(figures: Figures) -> list[tuple[str, float | None, float, bool]]:
+    """Goal, value, limit, and whether the value must stay at or below it."""
+
+    def ratio(way: str, other: str, figure: str) -> float | None:
+        mine, theirs = figures.middle(way, figure), figures.middle(other, figure)
+        return mine / theirs if mine is not None and theirs else None
+
+    streams = f"{_ON}{STREAMED}"
+    stall, straight = figures.middle(streams, "stall 500"), figures.middle(f"direct{STREAMED}", "stall 500")
+    return [
+        ("CPU per request, everything on, × Envoy's: below 1", ratio(_ON, "Envoy", "cpu 1600"), 1.0, True),
+        ("the same: below 1.75 first", ratio(_ON, "Envoy", "cpu 1600"), 1.75, True),
+        ("CPU per request of LiteLLM ÷ ours: at least 50", ratio("LiteLLM", _ON, "cpu 1600"), 50.0, False),
+        ("requests/s of one core, × Envoy's: at least 0.5", ratio(_ON, "Envoy", "rate 1600"), 0.5, False),
+        ("requests/s of one core, × vllm-router's: at least 0.5", ratio(_ON, "vllm-router", "rate 1600"), 0.5, False),
+        ("added latency p50, ms: below 0.5", figures.middle(_ON, "p50"), 0.5, True),
+        ("added latency p99, ms: below 3", figures.middle(_ON, "p99"), 3.0, True),
+        (
+            "500 streams: added longest delay, ms: at most 50",
+            stall - straight if stall is not None and straight is not None else None,
+            50.0,
+            True,
+        ),
+        ("500 streams: memory of a worker, MiB: below 150", figures.middle(streams, "rss 500"), 150.0, True),
+    ]
+
+
+def page(figures: Figures, missing: Sequence[str], heading: str, counts: Sequence[int] = (64, 500)) -> str:
+    """The whole page."""
+    about = _ABOUT.format(heading=heading, cores=os.cpu_count(), machine=platform.machine())
+    parts = ["# Benchmarks", "", about, "## Whole answers", "", *whole_table(figures), "", _OF_WHOLE]
+    parts += ["![CPU per request](images/bench.svg)", "", "## Streams", "", *stream_table(figures, counts), ""]
+    parts += [_OF_STREAMS, "## Goals", "", *goals_table(figures)]
+    if missing:
+        parts += [
+            "",
+            "## Left out",
+            "",
+            *(f"- {' … '.join(why.splitlines()[:1] + why.splitlines()[-1:])}" for why in missing),
+        ]
+    return "\n".join(parts) + "\n"
+
+
+def picture(figures: Figures, path: Path) -> None:
+    """CPU per request by way and size of body, on a logarithmic scale."""
+    import matplotlib as mpl  # noqa: PLC0415 - slow to import, and only here
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - as above
+
+    ways = [way for way in figures.ways if figures.middle(way, "cpu 1600")]
+    chart, axes = plt.subplots(figsize=(8, 0.6 + 0.45 * len(ways)))
+    for offset, figure, label in ((-0.2, "cpu 1600", "1.6 KB"), (0.2, "cpu 30000", "30 KB")):
+        values = [figures.middle(way, figure) or 0.0 for way in ways]
+        places = [index + offset for index in range(len(ways))]
+        bars = axes.barh(places, values, height=0.38, label=label)
+        axes.bar_label(bars, [f"{value:,.0f}" for value in values], padding=2, fontsize=8)
+    axes.set_yticks(range(len(ways)), ways)
+    axes.invert_yaxis()
+    axes.set_xscale("log")
+    axes.set_xlabel("CPU per request, µs (median)")
+    axes.legend(loc="lower right")
+    axes.margins(x=0.15)
+    chart.tight_layout()
+    path.parent.mkdir(exist_ok=True)
+    chart.savefig(path, metadata={"Date": None})
+
+
+def write_page(found: Sequence[Measured], missing: Sequence[str], heading: str, *, dry: bool) -> None:
+    """Print the page; write it and the picture, too, unless it is only to be looked at."""
+    figures = Figures(found)
+    text = page(figures, missing, heading)
+    print(text)
+    if not dry:
+        (_DOCS / "bench.md").write_text(text, encoding="utf-8")
+        picture(figures, _DOCS / "images" / "bench.svg")

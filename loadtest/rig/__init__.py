@@ -1,0 +1,9 @@
+"""What a gateway is set up in to be measured: its processes, model servers that replay recordings, an application.
+
+P  `recordings`     what a model once said, and the bytes of each answer
+P  `invented`       recordings that need no data from anywhere
+S  `replay_server`  a model server that says what was recorded
+S  `processes`      the processes of a load test, which end with it
+S  `asking`         a small HTTP client of its own, not the code under test
+S  `application`    asks every recorded prompt, and compares each answer's bytes
+"""

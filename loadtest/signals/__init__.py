@@ -1,0 +1,12 @@
+"""How well the signals see what users would see: `python -m loadtest.signals` (`make signals`) writes docs/signals.md.
+
+S  `sources`    the labelled answers that are scored
+P  `baselines`  refusal detectors that others use
+P  `invented`   made-up answers and refusals, for fitting
+S  `fit`        fits the refusal detector's weights and writes them into the product
+P  `refusal`    refusals, answer by answer and model by model
+P  `coverage`   whether intervals hold the truth
+S  `agreement`  agreement beside people's judgement
+P  `swaps`      what the signals say of recorded swaps
+S  `speed`      what each signal costs
+"""
