@@ -7,11 +7,14 @@ alike, whichever way they came.
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
+from urllib.parse import parse_qs
 
+import anyio
+
+from tests.gateway.data import provider_responses
+from tests.gateway.data.provider_responses import PERSON, WORDS, Json
 from tests.gateway.model_server import LAST_CHUNK, STREAM_HEAD, Asked, Line, chunk, whole
-
-Json = dict[str, Any]  # Any: JSON
 
 USAGE: Final = {
     "prompt_tokens": 9,
@@ -19,9 +22,6 @@ USAGE: Final = {
     "total_tokens": 21,
     "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0},
 }
-WORDS: Final = ("Grüße", ", ", "世界", " 🦊", "!")
-PERSON: Final = json.dumps({"name": "Ada", "age": 36})
-
 
 Answer: TypeAlias = Callable[[Json], Json]
 Streamed: TypeAlias = Callable[[Json], Iterable[bytes]]
@@ -29,20 +29,49 @@ Streamed: TypeAlias = Callable[[Json], Iterable[bytes]]
 
 async def provider(asked: Asked, line: Line) -> None:
     """Answers each route, streamed where that is asked for."""
-    path = asked.path.partition("?")[0].removeprefix("/v1/")
-    body: Json = json.loads(asked.body)
+    path, _, query = asked.path.removeprefix("/v1/").partition("?")
+    body = _asked_of(asked.body, query)
     if body.get("stream"):
         await line.send(STREAM_HEAD)
-        for piece in _STREAMED[path](body):
+        for piece in _STREAMED[path if path in _STREAMED else "responses"](body):
             await line.send(chunk(piece))
         await line.send(LAST_CHUNK)
+        return
+    kind = "application/json"
+    if path in _WHOLE:
+        answer = _json(_WHOLE[path](body))
+    elif path.startswith("responses/"):
+        answer = _json(provider_responses.kept(asked.method, path.removeprefix("responses/")))
+    elif path.endswith("/results"):
+        kind, answer = "application/x-jsonl", b"\n".join(_json(_result(number)) for number in range(3))
     else:
-        answer = json.dumps(_WHOLE[path](body), ensure_ascii=False).encode()
-        await line.send(whole(answer, headers=("content-type: application/json", "x-request-id: req-of-the-model")))
+        answer = _json(_batched(asked.method, path.removeprefix("messages/")))
+    await line.send(whole(answer, headers=(f"content-type: {kind}", "x-request-id: req-of-the-model")))
+
+
+async def begins_and_stalls(asked: Asked, line: Line) -> None:
+    """The first event of a streamed answer, and nothing after it."""
+    path = asked.path.removeprefix("/v1/")
+    await line.send(STREAM_HEAD + chunk(next(iter(_STREAMED[path](json.loads(asked.body))))))
+    await anyio.sleep_forever()
+
+
+def _asked_of(body: bytes, query: str) -> Json:
+    """What is asked for; by a query, where there is no body: a kept answer, streamed from one of its events on."""
+    if body:
+        asked: Json = json.loads(body)
+        return asked
+    found = parse_qs(query)
+    after = {"starting_after": int(found["starting_after"][0])} if "starting_after" in found else {}
+    return {"model": "old", "stream": found.get("stream") == ["true"], **after}
+
+
+def _json(value: Json) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
 
 
 def _data(value: Json) -> bytes:
-    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
+    return b"data: " + _json(value) + b"\n\n"
 
 
 def _named(value: Json) -> bytes:
@@ -137,45 +166,6 @@ def _embeddings(body: Json) -> Json:
     return {"object": "list", "data": data, "model": body["model"], "usage": {"prompt_tokens": 2, "total_tokens": 2}}
 
 
-# ── responses ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _response(body: Json, status: str = "completed") -> Json:
-    part = {"type": "output_text", "text": "".join(WORDS), "annotations": []}
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
-    details = {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
-    return {
-        "id": "resp_1",
-        "object": "response",
-        "created_at": 1,
-        "status": status,
-        "model": body["model"],
-        "output": [message] if status == "completed" else [],
-        "parallel_tool_calls": True,
-        "tool_choice": "auto",
-        "tools": [],
-        "usage": {"input_tokens": 3, "output_tokens": 5, "total_tokens": 8, **details},
-    }
-
-
-def _response_events(body: Json) -> Iterable[bytes]:
-    message = _response(body)["output"][0]
-    part = message["content"][0]
-    at = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
-    events: list[Json] = [
-        {"type": "response.created", "response": _response(body, "in_progress")},
-        {"type": "response.output_item.added", "output_index": 0, "item": {**message, "content": []}},
-        {"type": "response.content_part.added", **at, "part": {**part, "text": ""}},
-        *({"type": "response.output_text.delta", **at, "delta": word, "logprobs": []} for word in WORDS),
-        {"type": "response.output_text.done", **at, "text": part["text"], "logprobs": []},
-        {"type": "response.content_part.done", **at, "part": part},
-        {"type": "response.output_item.done", "output_index": 0, "item": message},
-        {"type": "response.completed", "response": _response(body)},
-    ]
-    for number, value in enumerate(events):
-        yield _named({**value, "sequence_number": number})
-
-
 # ── Anthropic messages ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -222,16 +212,42 @@ def _anthropic_events(body: Json) -> Iterable[bytes]:
     yield _named({"type": "message_stop"})
 
 
+def _batched(method: str, path: str) -> Json:
+    """What is said beside messages: counted tokens, batches. `path` is below /v1/messages/."""
+    if path == "count_tokens":
+        return {"input_tokens": 14}
+    counts = {"processing": 0, "succeeded": 3, "errored": 0, "canceled": 0, "expired": 0}
+    batch = {
+        "id": "msgbatch_1",
+        "type": "message_batch",
+        "processing_status": "canceling" if path.endswith("/cancel") else "ended",
+        "request_counts": counts,
+        "created_at": "2026-01-01T00:00:00Z",
+        "expires_at": "2026-01-02T00:00:00Z",
+        "results_url": "/v1/messages/batches/msgbatch_1/results",
+    }
+    if method == "DELETE":
+        return {"id": "msgbatch_1", "type": "message_batch_deleted"}
+    if method == "GET" and path == "batches":
+        return {"data": [batch], "has_more": False, "first_id": "msgbatch_1", "last_id": "msgbatch_1"}
+    return batch
+
+
+def _result(number: int) -> Json:
+    succeeded = {"type": "succeeded", "message": _anthropic({"model": "old"})}
+    return {"custom_id": f"r{number}", "result": succeeded}
+
+
 _WHOLE: Final[Mapping[str, Answer]] = {
     "chat/completions": _chat,
     "completions": _completion,
     "embeddings": _embeddings,
-    "responses": _response,
+    "responses": provider_responses.response,
     "messages": _anthropic,
 }
 _STREAMED: Final[Mapping[str, Streamed]] = {
     "chat/completions": _chat_events,
     "completions": _completion_events,
-    "responses": _response_events,
+    "responses": provider_responses.events,
     "messages": _anthropic_events,
 }
