@@ -24,13 +24,19 @@ from typing import Final
 from routing.arms import Arm
 from routing.bucketing import WEIGHT_SCALE
 from shadow.answer import Answer, Ask, Unreadable
-from shadow.casting import Make, everywhere, missing, own_side, pair, vote_of, votes, windowed
-from shadow.cells import (
-    Event,
-    SplitCell,
-    Vote,
-    VotesCell,
+from shadow.casting import (
+    Make,
+    everywhere,
+    missing,
+    own_side,
+    pair,
+    split,
+    vote_counted,
+    vote_of,
+    votes,
+    windowed,
 )
+from shadow.cells import Event, Vote
 from shadow.exchange import Exchange, Outcome
 from shadow.reading import Measured, NotApplicable, Reading, Unmeasured
 from shadow.signals import agreement, length, pace, refusal, schema, tokens
@@ -139,7 +145,7 @@ def split_vote(exchange: Exchange, ask: Ask, own: Readings, slices: tuple[str, .
     ]
     also = [_split(exchange, name, _content(exchange, reading, _event)) for name, reading in own.also.items()]
     also += _quantities(exchange, own.length, own.tokens)
-    once = VotesCell(exchange.stage, "split", exchange.assigned)
+    once = vote_counted(exchange, "split")
     return vote_of(member, makes, slices, *everywhere(also), once, *windowed(exchange, makes))
 
 
@@ -177,7 +183,7 @@ def _quantities(exchange: Exchange, long: Reading, spent: Reading) -> list[Make]
 def _split(exchange: Exchange, signal: str, outcome: "str | Missing") -> Make:
     if isinstance(outcome, Missing):
         return missing(exchange, signal, "split", exchange.assigned, outcome.reason)
-    return lambda slice_: SplitCell(signal, slice_, exchange.stage, exchange.weight_bps, exchange.assigned, outcome)
+    return split(exchange, signal, outcome)
 
 
 @dataclass(frozen=True, slots=True)

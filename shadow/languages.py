@@ -5,6 +5,7 @@ mixed, or in a language without a list here. Eleven lists of function words tell
 traffic is in; a model of n-grams would tell more, at the price of a table to ship.
 """
 
+from collections import Counter
 from functools import lru_cache
 from re import compile as _compile
 from typing import Final
@@ -98,6 +99,8 @@ _LANGUAGES_OF: Final[dict[str, tuple[str, ...]]] = {
     for every in _COMMON.values()
     for word in every.split()
 }
+_WHOLE: Final = 27_720
+"""One word's vote, which the languages that have the word share: every number up to eleven divides it."""
 _WORD: Final = _compile(r"[^\W\d_]+")
 
 
@@ -119,12 +122,12 @@ def language_of(text: str) -> str:
 
 def _latin(words: list[str]) -> str:
     """The language with the most function words, where it is ahead of the second."""
-    votes: dict[str, float] = {}
-    for codes in filter(None, map(_LANGUAGES_OF.get, words)):
-        for code in codes:
-            votes[code] = votes.get(code, 0.0) + 1.0 / len(codes)
+    votes: dict[str, int] = {}
+    for codes, count in Counter(map(_LANGUAGES_OF.get, words)).items():
+        for code in codes or ():
+            votes[code] = votes.get(code, 0) + count * _WHOLE // len(codes or ())
     ranked = sorted(((count, code) for code, count in votes.items()), reverse=True)
-    if not ranked or ranked[0][0] < min(LEAST_WORDS, len(words)):
+    if not ranked or ranked[0][0] < min(LEAST_WORDS, len(words)) * _WHOLE:
         return ""
-    second = ranked[1][0] if len(ranked) > 1 else 0.0
-    return ranked[0][1] if ranked[0][0] >= 1.5 * second else ""
+    second = ranked[1][0] if len(ranked) > 1 else 0
+    return ranked[0][1] if 2 * ranked[0][0] >= 3 * second else ""

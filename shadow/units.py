@@ -16,7 +16,10 @@ Not here: the test (`rollback.mismatch`).
 """
 
 from enum import StrEnum
+from functools import lru_cache
+from typing import Final
 
+from routing.arms import Arm
 from routing.bucketing import WEIGHT_SCALE
 from shadow.answer import Answer, Unreadable
 from shadow.cells import UnitsCell, Vote
@@ -32,6 +35,8 @@ class Point(StrEnum):
     SCORED = "scored"
 
 
+_ORDER: Final = tuple(Point)
+
 _UNWRITABLE = "unwritable"
 """The failure of a request that could not be written for its arm, and was never sent."""
 
@@ -45,21 +50,19 @@ def unit_member(exchange: Exchange) -> str | None:
 
 def unit_vote(member: str, exchange: Exchange, own: Answer | Unreadable) -> Vote:
     """The points that the unit's first request came to. `own` is the answer that the client got."""
-    cells = (
-        UnitsCell(exchange.stage, exchange.weight_bps, exchange.assigned, point.value)
-        for point in Point
-        if _reached(point, exchange, own)
-    )
-    return Vote(member, tuple(str(cell) for cell in cells))
+    return Vote(member, _cells(exchange.stage, exchange.weight_bps, exchange.assigned, _farthest(exchange, own)))
 
 
-def _reached(point: Point, exchange: Exchange, own: Answer | Unreadable) -> bool:
-    match point:
-        case Point.ASSIGNED:
-            return True
-        case Point.SENT:
-            return exchange.failure != _UNWRITABLE
-        case Point.COMPLETED:
-            return exchange.outcome is Outcome.COMPLETED and exchange.failure != _UNWRITABLE
-        case Point.SCORED:
-            return _reached(Point.COMPLETED, exchange, own) and isinstance(own, Answer)
+@lru_cache(maxsize=256)
+def _cells(stage: int, weight_bps: int, arm: Arm, farthest: Point) -> tuple[str, ...]:
+    """The names of the cells of all points up to the farthest."""
+    reached = _ORDER[: _ORDER.index(farthest) + 1]
+    return tuple(str(UnitsCell(stage, weight_bps, arm, point.value)) for point in reached)
+
+
+def _farthest(exchange: Exchange, own: Answer | Unreadable) -> Point:
+    if exchange.failure == _UNWRITABLE:
+        return Point.ASSIGNED
+    if exchange.outcome is not Outcome.COMPLETED:
+        return Point.SENT
+    return Point.SCORED if isinstance(own, Answer) else Point.COMPLETED

@@ -23,6 +23,7 @@ from enum import StrEnum
 from functools import lru_cache
 from itertools import chain
 from math import sqrt
+from operator import itemgetter
 from re import IGNORECASE, MULTILINE, Match, Pattern
 from re import compile as _compile
 from typing import Final
@@ -39,6 +40,8 @@ MAX_CHARACTERS: Final = 3_000
 """Of each answer; what two answers say is plain by then, and a pair stays cheap."""
 
 _STEM: Final = 5
+_OPENING: Final = itemgetter(slice(_STEM))
+"""A word's stem."""
 _KNOWN_PIECES: Final = 32_768
 """Pieces between white space whose stems are kept: some megabytes."""
 _KNOWN_TEXTS: Final = 4
@@ -279,16 +282,17 @@ class _Stems:
 
 def _stems_in(part: str) -> _Stems:
     """Most pieces are words in lower case, which need no looking at one by one; the others are remembered."""
-    if part.isascii():
+    ascii_only = part.isascii()
+    if ascii_only:
         part = part.translate(_APART).replace(", ", " ").replace(". ", " ")
     pieces = set(part.split())
-    words = {piece for piece in pieces if piece.isascii() and piece.islower() and piece.isalpha()}
+    words = set(filter(str.isalpha, filter(str.islower, pieces if ascii_only else filter(str.isascii, pieces))))
     others = (pieces - words) | (words & _SPELLED.keys())
     found = set(chain.from_iterable(map(_stems, others)))
-    marked = {stem for stem in found if stem[0] == _NAMES}
-    named = frozenset(stem[1:] for stem in marked)
-    plain = {word[:_STEM] for word in words - _NO_STEM}
-    return _Stems(named, frozenset(plain | found - marked), frozenset(stem for stem in named if stem[0].isdigit()))
+    named = frozenset([stem[1:] for stem in found if stem[0] == _NAMES])
+    plain = {stem for stem in found if stem[0] != _NAMES} if len(named) < len(found) else set()
+    plain.update(map(_OPENING, words - _NO_STEM))
+    return _Stems(named, frozenset(plain), frozenset([stem for stem in named if stem[0].isdigit()]))
 
 
 @lru_cache(maxsize=_KNOWN_PIECES)

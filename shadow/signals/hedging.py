@@ -25,5 +25,5 @@ def read(ask: Ask, answer: Answer) -> Reading:
     words = lowered(spoken(answer)).split()
     if not words:
         return NotApplicable()
-    hedges = sum(map(HEDGES.__contains__, words))
+    hedges = len(list(filter(HEDGES.__contains__, words)))
     return Measured(float(hedges >= max(LEAST, DENSE * len(words))))

@@ -1,6 +1,5 @@
 """Does the answer come as a list: bullets or numbers, two lines at least."""
 
-from re import MULTILINE
 from re import compile as _compile
 from typing import Final
 
@@ -11,7 +10,8 @@ from shadow.signals.spoken import spoken
 VERSION: Final = 1
 
 LEAST_LINES: Final = 2
-_ITEM: Final = _compile(r"^[ \t]{0,8}(?:[-*•–]|\d{1,3}[.)])[ \t]", MULTILINE)
+_ITEM: Final = _compile(r"\n[ \t]{0,8}(?:[-*•–]|\d{1,3}[.)])[ \t]")
+"""Begins with the line's end before it, which is found at once, where `^` tries every character."""
 
 
 def read(ask: Ask, answer: Answer) -> Reading:
@@ -20,4 +20,4 @@ def read(ask: Ask, answer: Answer) -> Reading:
     text = spoken(answer)
     if not text:
         return NotApplicable()
-    return Measured(float(len(_ITEM.findall(text)) >= LEAST_LINES))
+    return Measured(float(len(_ITEM.findall(f"\n{text}")) >= LEAST_LINES))
