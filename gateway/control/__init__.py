@@ -1,6 +1,7 @@
 """The control process: the controller's home, the admin plane, metrics, alerts and the dashboard.
 
 S  `main`        the role: wires everything below and runs it
+S  `memory`      gives back what a verdict took for a moment
 S  `home`        what this gateway does without Redis: workers, journal, alerts
 P  `routes`      what a worker that connects must be told
 S  `operations`  what operators can do to an endpoint

@@ -24,6 +24,7 @@ from gateway.control.desk import Desk
 from gateway.control.forecasting import Forecasting
 from gateway.control.freezing import Freezing
 from gateway.control.home import Home
+from gateway.control.memory import give_back
 from gateway.control.operations import Operations
 from gateway.control.rates import SAMPLE_SECONDS, Rates
 from gateway.control.returning import Returning
@@ -64,6 +65,7 @@ class _Means:
 
 async def serve(config: Config, runtime: Runtime, *, listener: socket.socket, ready: Ready, stop: anyio.Event) -> None:
     """Run the control process on `listener` until `stop` is set. `ready` is called once the admin plane answers."""
+    give_back()
     redis = connect(runtime.redis, timeout_seconds=WRITE_SECONDS)
     asker = Asker(config)
     journal = await anyio.to_thread.run_sync(Journal, runtime.journal)
