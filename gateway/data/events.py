@@ -1,13 +1,16 @@
 """The first event of a stream: is it an answer or an error?
 
 Some servers answer 200 and say in the stream that they failed. Comments (lines that begin with a colon) are no event.
-Only this first event is looked at; after it, bytes pass unread.
+Only this first event is looked at; after it, bytes pass unread. So do those in an encoding that is not read here.
 """
 
 from enum import Enum
 from typing import Final
 
 import msgspec
+
+from gateway.upstream.encoding import opening, plain
+from gateway.upstream.headers import RawHeaders
 
 LONGEST_FIRST_EVENT: Final = 64 * 1024
 """A first event longer than this is an answer; an error would have been shorter."""
@@ -31,14 +34,17 @@ _NO_ERROR: Final = (b"null", b'""', b"{}", b"false")
 _ERROR_TYPES: Final = (b'"error"', b'"response.failed"')
 
 
-def first_event(begun: bytes) -> FirstEvent:
-    """What `begun`, the stream's bytes so far, begins with."""
-    text = begun.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+def first_event(begun: bytes, headers: RawHeaders) -> FirstEvent:
+    """What `begun`, the bytes so far of a stream with these headers, begins with."""
+    readable = opening(headers, begun, LONGEST_FIRST_EVENT + 1)
+    if readable is None:
+        return FirstEvent.ANSWER
+    text = readable.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     while True:
         block, blank, text = text.partition(b"\n\n")
         lines = [line for line in block.split(b"\n") if line and not line.startswith(b":")]
         if not blank:
-            return FirstEvent.ANSWER if len(begun) > LONGEST_FIRST_EVENT else FirstEvent.INCOMPLETE
+            return FirstEvent.ANSWER if len(readable) > LONGEST_FIRST_EVENT else FirstEvent.INCOMPLETE
         if lines:
             return FirstEvent.ERROR if _is_error(lines) else FirstEvent.ANSWER
 
@@ -56,12 +62,13 @@ def _is_error(lines: list[bytes]) -> bool:
     return bytes(probe.error) not in _NO_ERROR or bytes(probe.type) in _ERROR_TYPES
 
 
-def is_error_object(body: bytes) -> bool:
-    """Whether a whole JSON answer is an error in spite of its status."""
-    if b'"error"' not in body[:64]:
+def is_error_object(body: bytes, headers: RawHeaders) -> bool:
+    """Whether a whole JSON answer with these headers is an error in spite of its status."""
+    text = plain(headers, body, LONGEST_FIRST_EVENT)
+    if text is None or b'"error"' not in text[:64]:
         return False
     try:
-        probe = _probe.decode(body)
+        probe = _probe.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return bytes(probe.error) not in _NO_ERROR

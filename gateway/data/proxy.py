@@ -191,14 +191,14 @@ class Proxy:
         is_events = _is_events(stream.headers)
         begun = await stream.read()
         if is_events:
-            seen = first_event(begun)
+            seen = first_event(begun, stream.headers)
             while seen is FirstEvent.INCOMPLETE and not stream.complete:
                 begun += await stream.read()
-                seen = first_event(begun)
+                seen = first_event(begun, stream.headers)
             refused = seen is FirstEvent.ERROR
         else:
             begun = await _read_whole(stream, begun)
-            refused = is_error_object(begun)
+            refused = is_error_object(begun, stream.headers)
         if refused:
             return Refused("stream_error" if is_events else "error_body", _NO_STATUS_CLASS, stream.server)
         if not begun and stream.status == 200:  # noqa: PLR2004 - OK, and nothing said

@@ -5,10 +5,11 @@ from time import monotonic
 from gateway.data.counts import Counts, counted, dropped
 from gateway.data.draft import Draft
 from gateway.data.handover import HandOver
-from gateway.data.origins import Origins, response_id
+from gateway.data.origins import OPENING_BYTES, Origins, response_id
 from gateway.data.sticky import Keyed
 from gateway.data.tally import DURATION_BOUNDS, FIRST_BYTE_BOUNDS, OVERHEAD_BOUNDS, Tally
 from gateway.data.tracing import Tracing
+from gateway.upstream.encoding import opening
 from routing.arms import Arm
 from shadow.exchange import Outcome
 
@@ -37,8 +38,10 @@ class Recorder:
         self._measure(draft, now)
         if self._tracing is not None:
             self._tracing.finish(draft, now)
-        if draft.opening and (response := response_id(draft.opening)) is not None:
-            self._origins.note(draft.route.endpoint, response, draft.answered_by)
+        if draft.opening and (begun := opening(draft.answer_headers, draft.opening, OPENING_BYTES)):
+            response = response_id(begun)
+            if response is not None:
+                self._origins.note(draft.route.endpoint, response, draft.answered_by)
         grant = draft.assignment.grant
         if draft.assignment.is_set_apart:
             by = draft.assignment.by

@@ -1,5 +1,6 @@
 """A model server that keeps its answers, for conversations that go on with them."""
 
+import gzip
 import json
 from dataclasses import dataclass, field
 
@@ -14,11 +15,12 @@ NOT_FOUND: list[NotFound] = [
 
 @dataclass
 class Keeper:
-    """A Responses API that keeps what it said, and goes on with nothing else."""
+    """A Responses API that keeps what it said, and goes on with nothing else. `packs`: whole answers are compressed."""
 
     name: str
     not_found: NotFound = NOT_FOUND[0]
     kept: set[str] = field(default_factory=set)
+    packs: bool = False
 
     async def __call__(self, asked: Asked, line: Line) -> None:
         """Answer as the script of a `model_server`."""
@@ -38,4 +40,7 @@ class Keeper:
                 await line.send(chunk(f"event: response.{kind}\ndata: {said}\n\n".encode()))
             await line.send(LAST_CHUNK)
         else:
-            await line.send(whole(json.dumps(response).encode()))
+            head, text = ["content-type: application/json"], json.dumps(response).encode()
+            if self.packs:
+                head, text = [*head, "content-encoding: gzip"], gzip.compress(text)
+            await line.send(whole(text, headers=head))

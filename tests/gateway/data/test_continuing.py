@@ -73,6 +73,17 @@ async def test_a_conversation_stays_with_the_model_that_began_it(stream: bool) -
     assert "x-driftgate-fallback" not in {*on_stable.headers, *on_candidate.headers}
 
 
+async def test_who_made_a_compressed_answer_is_known() -> None:
+    """The official clients take compressed answers, and providers give them."""
+    packed = Keeper("new", packs=True)
+    async with both(Keeper("old"), packed) as (plane, stable, _):
+        plane.expose(10_000)
+        made = made_by(await ask(plane))
+        plane.expose(1)
+        assert (await ask(plane, made)).headers["x-driftgate-arm"] == "candidate"
+        assert stable.asked == []
+
+
 async def test_what_goes_on_is_no_evidence() -> None:
     """Which arm it has depends on when the conversation began: neither arm's requests would be a fair sample."""
     async with both(Keeper("old"), Keeper("new")) as (plane, _, _):

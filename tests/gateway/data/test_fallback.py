@@ -1,6 +1,10 @@
 """Candidate trouble never reaches the application, and is counted where it belongs."""
 
+import gzip
+import zlib
+
 import anyio
+import httpx
 import pytest
 
 from gateway.data.firstbyte import ENOUGH, LEAST_SECONDS
@@ -31,6 +35,9 @@ pytestmark = pytest.mark.anyio
 
 ASK = {"model": "chat", "messages": [{"role": "user", "content": "hi"}], "user": "ann"}
 EVENT_ERROR = STREAM_HEAD + chunk(b'data: {"error": {"message": "out of memory", "code": 500}}\n\n') + LAST_CHUNK
+PACKED_HEAD = STREAM_HEAD.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n")
+PACKED_ERROR = PACKED_HEAD + chunk(gzip.compress(b'data: {"error": {"message": "no"}}\n\n')) + LAST_CHUNK
+JSON_HEAD = ("content-type: application/json", "content-encoding: gzip")
 LATE_ERROR = STREAM_HEAD + chunk(b": ping\n\n") + chunk(b'data: {"error": {"message": "no"}}\n\n' + DONE) + LAST_CHUNK
 
 
@@ -42,7 +49,9 @@ TROUBLE: list[tuple[Script, str]] = [
     (answers(whole(b"", "302 Found", ("location: http://elsewhere/",))), "status_302"),
     (answers(whole(b'{"error": {"message": "boom"}}')), "error_body"),
     (answers(whole(b"")), "empty"),
+    (answers(whole(gzip.compress(b'{"error": {"message": "boom"}}'), headers=JSON_HEAD)), "error_body"),
     (answers(EVENT_ERROR), "stream_error"),
+    (answers(PACKED_ERROR), "stream_error"),
     (answers(LATE_ERROR), "stream_error"),
     (answers(STREAM_HEAD + chunk(b'event: error\ndata: {"type":"error"}\n\n') + LAST_CHUNK), "stream_error"),
     (answers(STREAM_HEAD + LAST_CHUNK), "empty"),
@@ -81,6 +90,40 @@ async def test_whatever_the_candidate_does_stable_answers(script: Script, reason
         exchange = (await plane.handed_over(1))[0]
         assert (exchange.assigned, exchange.answered) == (Arm.CANDIDATE, Arm.STABLE)
         assert (exchange.failure, exchange.outcome) == (reason, Outcome.COMPLETED)
+
+
+def packed(*texts: bytes) -> list[bytes]:
+    """One compressed body, in pieces that can be read as they come."""
+    packer = zlib.compressobj(wbits=31)
+    pieces = [packer.compress(text) + packer.flush(zlib.Z_SYNC_FLUSH) for text in texts]
+    return [*pieces[:-1], pieces[-1] + packer.flush()]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br"])
+async def test_a_compressed_stream_of_the_candidate_begins_as_soon_as_it_says_something(encoding: str) -> None:
+    """Whether that is an error is read through gzip; what cannot be read is an answer. Nothing waits for more."""
+    first, second = packed(event("one"), event("two") + DONE)
+    read = anyio.Event()
+
+    async def says_one_by_one(asked: Asked, line: Line) -> None:
+        await line.send(PACKED_HEAD.replace(b"gzip", encoding.encode()) + chunk(first))
+        await read.wait()
+        await line.send(chunk(second) + LAST_CHUNK)
+
+    async with (
+        model_server(says("from stable")) as old,
+        model_server(says_one_by_one) as new,
+        data_plane(old.base_url, new.base_url) as plane,
+        httpx.AsyncClient(base_url=plane.url, trust_env=False, timeout=10) as client,
+    ):
+        plane.expose(10_000)
+        got = b""
+        async with client.stream("POST", "/v1/chat/completions", json=ASK | {"stream": True}) as answer:
+            async for piece in answer.aiter_raw():
+                got += piece
+                read.set()
+        assert (answer.headers["x-driftgate-arm"], answer.headers["content-encoding"]) == ("candidate", encoding)
+        assert got == first + second
 
 
 async def test_a_candidate_that_is_not_there_costs_the_client_nothing() -> None:

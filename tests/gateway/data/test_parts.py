@@ -43,23 +43,23 @@ ANSWERS = [
 def test_the_first_event_is_judged_when_it_is_whole(case: tuple[bytes, FirstEvent], data: st.DataObject) -> None:
     """Cut anywhere before its blank line it is incomplete; whole, it is an answer or an error, whatever follows."""
     event, verdict = case
-    assert first_event(event) is verdict
-    assert first_event(event + b"data: anything") is verdict
+    assert first_event(event, []) is verdict
+    assert first_event(event + b"data: anything", []) is verdict
     cut = data.draw(st.integers(0, len(event.rstrip()) - 1))
-    assert first_event(event[:cut]) is FirstEvent.INCOMPLETE
+    assert first_event(event[:cut], []) is FirstEvent.INCOMPLETE
 
 
 def test_an_endless_first_event_is_an_answer() -> None:
     """Nobody waits for its end: the bytes are passed on."""
-    assert first_event(b"data: " + b"x" * 100_000) is FirstEvent.ANSWER
+    assert first_event(b"data: " + b"x" * 100_000, []) is FirstEvent.ANSWER
 
 
 def test_an_error_object_is_told_from_an_answer() -> None:
     """A null error beside choices is an answer; an error object is not."""
-    assert is_error_object(b'{"error":{"message":"x"}}')
-    assert not is_error_object(b'{"error":null,"choices":[]}')
-    assert not is_error_object(b'{"error"')
-    assert not is_error_object(b'{"choices":[]}')
+    assert is_error_object(b'{"error":{"message":"x"}}', [])
+    assert not is_error_object(b'{"error":null,"choices":[]}', [])
+    assert not is_error_object(b'{"error"', [])
+    assert not is_error_object(b'{"choices":[]}', [])
 
 
 def test_a_candidate_like_stable_never_trips_the_deadline() -> None:
