@@ -25,6 +25,9 @@ from loadtest.rig.processes import ProcessFailed
 IN_FLIGHT: Final = 32
 FEWEST: Final = 60
 """Requests that a latency is read from: a slow way is asked for longer."""
+EVEN_RATE: Final = 1_000.0
+"""Requests/s at which all that can take twice as many are measured, too: a saturated proxy finds many requests at each
+turn, and each then costs less than where it is not."""
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAUSED: Final = """\
 function delay() return {delay_ms} end
@@ -239,6 +242,11 @@ def measure_whole(way: Way, wrk: dict[int, Wrk], direct: int, seconds: float) ->
     alone, through = smallest.run(direct, long, rate=half), smallest.run(way.port, long, rate=half)
     errors += through.errors
     figures |= {"half": half, "p50": through.p50_ms - alone.p50_ms, "p99": through.p99_ms - alone.p99_ms}
+    if half >= EVEN_RATE:
+        before = cpu_seconds(way.pids)
+        even = smallest.run(way.port, seconds, rate=EVEN_RATE)
+        figures["cpu even"] = (cpu_seconds(way.pids) - before) / even.requests * 1e6
+        errors += even.errors
     figures["rss"] = rss_mib(way.pids)
     return Measured(way.name, figures, errors)
 

@@ -8,8 +8,8 @@ Each is started once per model server: one gives whole answers, the other stream
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
@@ -120,26 +120,44 @@ static_resources:
             virtual_hosts:
             - name: all
               domains: ["*"]
-              routes: [{{match: {{prefix: "/"}}, route: {{cluster: models, timeout: 0s}}}}]
+              routes: [{{match: {{prefix: "/"}}, route: {{{route}, timeout: 0s}}}}]
           http_filters:
           - name: envoy.filters.http.router
             typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
   clusters:
-  - name: models
+"""
+_ENVOY_CLUSTER: Final = """\
+  - name: {cluster}
     connect_timeout: 5s
     circuit_breakers: {{thresholds: [{{max_connections: 4096, max_requests: 4096, max_pending_requests: 4096}}]}}
     load_assignment:
-      cluster_name: models
+      cluster_name: {cluster}
       endpoints:
       - lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {upstream}}}}}}}}}]
 """
+_ENVOY_SPLIT: Final = """\
+weighted_clusters: {clusters: [{name: stable, weight: 50}, {name: candidate, weight: 50}], use_hash_policy: true}, \
+hash_policy: [{header: {header_name: x-user-id}}], request_mirror_policies: [{cluster: shadow, \
+runtime_fraction: {default_value: {numerator: 20, denominator: HUNDRED}}}]"""
+"""Of everything that a rollout here has on, what Envoy can do alone: sticky halves by a header, a fifth mirrored."""
 
 
 def start_envoy(processes: Processes, name: str, upstream: int) -> Way:
-    """Envoy with one worker thread."""
+    """Envoy with one worker thread, as a plain reverse proxy."""
+    return _start_envoy(processes, name, upstream, "cluster: models", ("models",))
+
+
+def start_splitting_envoy(processes: Processes, name: str, upstream: int) -> Way:
+    """Envoy with one worker thread, which splits and mirrors as a rollout here does."""
+    way = _start_envoy(processes, name, upstream, _ENVOY_SPLIT, ("stable", "candidate", "shadow"))
+    return replace(way, name="Envoy, split and mirrored")
+
+
+def _start_envoy(processes: Processes, name: str, upstream: int, route: str, clusters: Sequence[str]) -> Way:
     binary, port = program("envoy", "envoy"), free_port()
     conf = processes.place / f"{name.replace(' ', '-')}.yaml"
-    conf.write_text(_ENVOY.format(upstream=upstream, port=port))
+    to = [_ENVOY_CLUSTER.format(cluster=cluster, upstream=upstream) for cluster in clusters]
+    conf.write_text("".join([_ENVOY.format(route=route, port=port), *to]))
     identity = ["--base-id", str(port), "--log-level", "error"]
     process = processes.start(name, [binary, "-c", str(conf), "--concurrency", "1", *identity])
     _wait_answering(processes, name, port)
@@ -212,6 +230,7 @@ def start_driftgate(processes: Processes, name: str, upstream: int, workers: int
 PEERS: Final[Mapping[str, Callable[[Processes, str, int], Way]]] = {
     "nginx": start_nginx,
     "envoy": start_envoy,
+    "envoy-split": start_splitting_envoy,
     "vllm-router": start_vllm_router,
     "litellm": start_litellm,
 }
