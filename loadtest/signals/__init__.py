@@ -5,6 +5,7 @@ P  `baselines`  refusal detectors that others use
 P  `invented`   made-up answers and refusals, for fitting
 S  `fit`        fits the refusal detector's weights and writes them into the product
 P  `refusal`    refusals, answer by answer and model by model
+S  `tongues`    refusals in nine other languages
 P  `coverage`   whether intervals hold the truth
 S  `agreement`  agreement beside people's judgement
 P  `swaps`      what the signals say of recorded swaps

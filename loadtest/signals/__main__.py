@@ -1,8 +1,8 @@
 """How well the signals see what users would see: `python -m loadtest.signals` (or `make signals`).
 
 Prints, and with `--write` puts between the marks of `docs/signals.md`: refusals on every labelled source beside simple
-detectors; every pair of XSTest's models; agreement on human-judged answers; all recorded swaps. Ends with 1 where a bar
-is missed and the docs do not say so.
+detectors; every pair of XSTest's models; refusals in other languages; agreement on human-judged answers; all recorded
+swaps. Ends with 1 where a bar is missed and the docs do not say so.
 
 Needs the shared data folder (`DRIFTGATE_SHARED_DATA`); 2 without it.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from loadtest.rig.recordings import data_dir
-from loadtest.signals import agreement
+from loadtest.signals import agreement, tongues
 from loadtest.signals.coverage import BY_TYPE, Coverage, coverage
 from loadtest.signals.coverage import table as coverage_table
 from loadtest.signals.fit import invented_examples, labelled_examples
@@ -64,6 +64,7 @@ def report(data: Path) -> tuple[str, list[str]]:
         ("Refusals, answer by answer", score_table(made)),
         ("Refusals, the change between two models (XSTest)", pair_tables(pairs)),
         ("Whether its intervals hold the truth", coverage_table(held)),
+        ("Refusals in other languages", tongues.table()),
         ("Agreement (qa-eval, NQ)", agreement.table(agreement.rows(data))),
         ("The recorded swaps", swap_table(swap_rows(recorded(data)))),
     )

@@ -9,6 +9,7 @@ P  `inability`        the half that is not
 P  `refusal_change`   how much more one model refuses, with the detector's errors in the interval
 P  `refusal_weights`  what each sign weighs; written by loadtest/signals/fit.py
 P  `refusal_tongues`  how declining opens in nine other languages
+P  `refusal_short`    looser wordings there, for answers that say hardly anything else
 P  `length`           how much was said, compared as a log ratio
 P  `schema`           is the structure that was asked for there, rung by rung
 P  `schema_cost`      how often a validator would visit a schema, before it does

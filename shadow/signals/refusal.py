@@ -26,7 +26,7 @@ from shadow.signals.refusal_signs import Opening, opening_of, signs_in
 from shadow.signals.refusal_tongues import Declining, declining
 from shadow.signals.refusal_weights import BASE, WEIGHTS
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 _UNABLE_ALONE: Final = 500
 """An inability with less than this after it stands in place of the answer; with more, it is partial."""
