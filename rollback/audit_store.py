@@ -10,8 +10,8 @@ from typing import Any, Final
 from rollback import audit
 from rollback.audit import AuditEntry
 from routing.errors import MalformedState
-from routing.keys import EndpointKeys
 from routing.link import Link
+from routing.names import EndpointKeys
 
 PAGE: Final = 32
 """Entries asked for at once when one rollout's are looked for: its six or so are usually the last."""

@@ -42,6 +42,7 @@ from rollback.rollout import Holding, Rollout
 from rollback.some_slice import SOME
 from rollback.triggers import Trigger
 from rollback.verdict import SignalReport, TestKind, Verdict
+from routing import wording
 from shadow.cells import EVERY
 
 HOLDING_BURN: Final = 0.5
@@ -232,7 +233,7 @@ def _burst(view: _View) -> Decision | None:
         return None
     reason = (
         f"errors: burst of hard failures, {seen.candidate_failed:,} of {seen.candidate_asked:,} requests to the "
-        f"candidate without a usable answer in {sentences.duration(view.now - view.facts.previous_at)} "
+        f"candidate without a usable answer in {wording.duration(view.now - view.facts.previous_at)} "
         f"(stable {seen.stable_failed:,} of {seen.stable_asked:,})"
     )
     after = phases.rolled_back(view.rollout, actor=ACTOR, reason=reason, now=view.now)
@@ -278,7 +279,7 @@ def _unseen(view: _View) -> Iterator[Lack]:
     if facts.blind_seconds > view.rollout.plan.max_blind_seconds:
         yield Lack(
             Holding.BLIND,
-            f"requests were served for {sentences.duration(facts.blind_seconds)} without any evidence of them; "
+            f"requests were served for {wording.duration(facts.blind_seconds)} without any evidence of them; "
             "goes on when there is some",
         )
 
@@ -315,7 +316,7 @@ def _timeout(view: _View) -> Decision | None:
         return None
     if rollout.stage_seconds(view.now) <= stage.deadline_seconds:
         return None
-    passed = f"the stage's deadline of {sentences.duration(stage.deadline_seconds)} has passed"
+    passed = f"the stage's deadline of {wording.duration(stage.deadline_seconds)} has passed"
     if stage.on_deadline is OnDeadline.APPROVE:
         step = f"`driftgate approve {rollout.endpoint}` or `rollback`"
         return None if rollout.approved_by else view.hold(Lack(Holding.APPROVAL, f"{passed}: waits for {step}"))
@@ -337,7 +338,7 @@ def _step_down(view: _View) -> Decision | None:
         return None
     below = rollout.plan.stages[rollout.stage - 1]
     reason = (
-        f"blind for {sentences.duration(blind)}: requests were served without any evidence of them; "
+        f"blind for {wording.duration(blind)}: requests were served without any evidence of them; "
         f"back to {sentences.reach(below)}, the last stage that was proven"
     )
     after = phases.entered(rollout, rollout.stage - 1, actor=ACTOR, reason=reason, now=view.now)

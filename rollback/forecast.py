@@ -18,7 +18,6 @@ from typing import Final
 
 import numpy as np
 
-from rollback import sentences
 from rollback.budget import Test, expand
 from rollback.errors import InvalidPlan
 from rollback.forecast_runs import Leaving, advance, floor_of, generator, leaving, starting
@@ -26,6 +25,7 @@ from rollback.forecast_streams import StageSetting
 from rollback.plan import BudgetClass, Plan
 from rollback.profiles import Profile, SignalProfile, Traffic
 from rollback.verdict import Side, Source, TestKind
+from routing import wording
 from routing.bucketing import WEIGHT_SCALE
 
 DRIFTS: Final = (0.5, 1.0, 2.0, 5.0)
@@ -242,7 +242,7 @@ def _drift(settings: list[StageSetting], left: list[Leaving], limit: _Limit, tim
 
 
 def _place(index: int, plan: Plan) -> str:
-    return f"stage {index + 1} ({sentences.weight(plan.stages[index].weight_bps)})"
+    return f"stage {index + 1} ({wording.weight(plan.stages[index].weight_bps)})"
 
 
 def _unmeasured(index: int, plan: Plan, signals: tuple[str, ...]) -> str:
@@ -264,8 +264,8 @@ def _why_not(plan: Plan, traffic: Traffic, stages: tuple[StageForecast, ...]) ->
         seconds, deadline = stage.seconds or 0.0, planned.deadline_seconds
         if deadline is not None and seconds > deadline:
             return (
-                f"{_place(index, plan)} takes about {sentences.duration(seconds)} "
-                f"at {_rate(traffic.requests_per_second)}, and its deadline is {sentences.duration(deadline)}: "
+                f"{_place(index, plan)} takes about {wording.duration(seconds)} "
+                f"at {_rate(traffic.requests_per_second)}, and its deadline is {wording.duration(deadline)}: "
                 "give it longer, a wider margin, or wider limits"
             )
     whole = sum(stage.seconds or 0.0 for stage in stages)

@@ -14,6 +14,7 @@ from rollback.evidence import LEAST_VOTES, Evidence
 from rollback.plan import BudgetClass
 from rollback.rollout import Holding
 from rollback.verdict import SignalReport, Source, Verdict
+from routing import wording
 from routing.arms import Arm
 
 
@@ -131,4 +132,4 @@ def _votes(evidence: Evidence) -> Iterator[Lack]:
 def _bake(evidence: Evidence, now: float) -> Iterator[Lack]:
     left = bake_left(evidence, now)
     if left > 0.0:
-        yield Lack(Holding.BAKE, f"bakes for another {sentences.duration(left)}")
+        yield Lack(Holding.BAKE, f"bakes for another {wording.duration(left)}")

@@ -23,6 +23,7 @@ from enum import StrEnum
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from rollback import commands
 from rollback.decision import DecisionKind, Facts, decide
@@ -33,11 +34,10 @@ from rollback.readiness import lacks
 from rollback.rollout import Holding
 from rollback.sentences import several
 from rollback.verdict import SignalReport
-from routing.arms import Arm
 from shadow import answer, capture, comparison
 from shadow.answer import Answer, Ask, Json
 from shadow.comparison import Heard, heard
-from shadow.exchange import Api, Exchange, Outcome
+from shadow.exchange import PLAIN, Api, Exchange
 from shadow.wire.tolerant import decode
 
 ONLY_SPLIT: Final = frozenset({"ttft"})
@@ -175,36 +175,7 @@ def _cells(pairs: Iterable[Pair]) -> Counter[str]:
 
 def _exchange(pair: Pair) -> Exchange:
     """The line as an exchange of a rollout in the shadow."""
-    return Exchange(
-        request_id=f"line-{pair.line}",
-        endpoint="recorded",
-        api=Api.CHAT,
-        stream=False,
-        rollout="recorded",
-        candidate="candidate",
-        stable="stable",
-        salt=_SALT,
-        epoch=1,
-        stage=0,
-        weight_bps=0,
-        assigned=Arm.STABLE,
-        answered=Arm.STABLE,
-        pinned=False,
-        vote_key=pair.key,
-        keyless=False,
-        slices=(),
-        started_at=0.0,
-        first_byte_ms=0.0,
-        duration_ms=0.0,
-        outcome=Outcome.COMPLETED,
-        failure="",
-        status=200,
-        path="",
-        headers=(),
-        request_body=b"",
-        answer_body=b"",
-        complete=True,
-    )
+    return structs.replace(PLAIN, request_id=f"line-{pair.line}", salt=_SALT, vote_key=pair.key)
 
 
 # ── lines → pairs ─────────────────────────────────────────────────────────────────────────────────────────────────────

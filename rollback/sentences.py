@@ -9,6 +9,7 @@ from math import exp
 
 from rollback.plan import Stage
 from rollback.verdict import Side, SignalReport, Source, TestKind
+from routing.wording import whom
 from shadow.cells import EVERY
 from shadow.signals.catalogue import LOG_RATIOS
 
@@ -79,36 +80,9 @@ def several(parts: Sequence[str], most: int = 3) -> str:
     return "; ".join(shown)
 
 
-def duration(seconds: float) -> str:
-    """Seconds as people say them: `42 s`, `12 min`, `2.5 h`."""
-    if seconds < 120:  # noqa: PLR2004 - two minutes
-        return f"{seconds:.0f} s"
-    if seconds < 7200:  # noqa: PLR2004 - two hours
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
-
-
-def money(value: float) -> str:
-    """Two digits are all that a forecast is good for; the currency is that of the prices."""
-    if value < 10.0:  # noqa: PLR2004  # below, the digits stand behind the point
-        return f"{value:.2g}"
-    step: int = 10 ** max(0, len(str(int(value))) - 2)
-    return f"{round(value / step) * step:,}"
-
-
-def weight(weight_bps: int) -> str:
-    """A weight in percent."""
-    return f"{weight_bps / 100:g} %"
-
-
 def reach(stage: Stage) -> str:
     """Whom a stage exposes: its weight, and the rings that it includes; of a ring alone `0 %` would say the wrong."""
     return whom(stage.weight_bps, stage.include)
-
-
-def whom(weight_bps: int, include: Sequence[str]) -> str:
-    """`10 %`, `ring:beta`, or `10 % and ring:beta`."""
-    return " and ".join((*([weight(weight_bps)] if weight_bps or not include else []), *include))
 
 
 def _is_log_ratio(report: SignalReport) -> bool:

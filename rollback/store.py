@@ -40,8 +40,8 @@ from rollback.scripts import (
 )
 from routing.errors import MalformedState, StoreUnavailable
 from routing.exposure import Generation
-from routing.keys import EndpointKeys, exposure_channel, leader_key
 from routing.link import Argument, Link, Script
+from routing.names import EndpointKeys, exposure_channel, leader_key
 from routing.stored import generation_from_json, generation_to_json, grant_to_json
 from shadow.store import KEEP_SECONDS
 

@@ -7,7 +7,8 @@ P  `stored`      leases and generations as they are stored, for two versions at 
 P  `assignment`  which arm a key gets, and why
 P  `crowding`    the cap on actual exposure: keys so big that one would be the canary
 P  `request`     the routing fields of a body, and the splice of its model
-P  `keys`        the names of everything kept in Redis
+P  `names`       the names of everything kept in Redis
+P  `wording`     weights, times and sums as people read them
 P  `address`     where Redis is: one URL of five kinds
 P  `breaker`     when not to ask a server at all
 P  `errors`      the error tree of this package

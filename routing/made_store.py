@@ -10,8 +10,8 @@ Not here: what a data worker remembers itself, and when it asks (`gateway.data.e
 from collections.abc import Sequence
 from typing import Any, Final
 
-from routing.keys import EndpointKeys
 from routing.link import Argument, Link, script
+from routing.names import EndpointKeys
 
 MOST_IN_ONE: Final = 50_000
 """Of each hash: about 4 MB."""

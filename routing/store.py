@@ -18,8 +18,8 @@ from redis.exceptions import RedisError
 from routing.connecting import READ_SECONDS
 from routing.errors import StoreUnavailable
 from routing.exposure import Observation
-from routing.keys import EndpointKeys, exposure_channel
 from routing.link import Link, closed_as_error, script
+from routing.names import EndpointKeys, exposure_channel
 from routing.stored import decoded, generation_from_json, grant_from_json
 
 BATCH_MARK_MS: Final = 3_600_000

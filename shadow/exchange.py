@@ -92,6 +92,39 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
     data_class: str = ""
 
 
+PLAIN: Final = Exchange(
+    request_id="r-1",
+    endpoint="chat",
+    api=Api.CHAT,
+    stream=False,
+    rollout="chat-1",
+    candidate="new",
+    stable="old",
+    salt="salt",
+    epoch=1,
+    stage=0,
+    weight_bps=0,
+    assigned=Arm.STABLE,
+    answered=Arm.STABLE,
+    pinned=False,
+    vote_key="",
+    keyless=False,
+    slices=(),
+    started_at=1_000.0,
+    first_byte_ms=100.0,
+    duration_ms=500.0,
+    outcome=Outcome.COMPLETED,
+    failure="",
+    status=200,
+    path="/v1/chat/completions",
+    headers=(),
+    request_body=b"",
+    answer_body=b"",
+    complete=True,
+)
+"""A chat exchange that stable answered well at weight 0. What is judged without a request, as a recorded pair is, is
+this one with `msgspec.structs.replace`."""
+
 MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
 """No frame is longer. A data worker sends an over-size exchange without its bodies, `complete=False`."""
 

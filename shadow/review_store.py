@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 from redis.asyncio import Redis
 
-from routing.keys import EndpointKeys
 from routing.link import Argument, Link, script
+from routing.names import EndpointKeys
 from shadow.errors import UnknownPair
 from shadow.review import KeptPair, Label, Review, judged_prefix, label_prefix
 

@@ -18,8 +18,8 @@ from typing import Final, Protocol
 import msgspec
 
 from routing.errors import StoreUnavailable
-from routing.keys import EndpointKeys
 from routing.link import Link, script
+from routing.names import EndpointKeys
 from shadow.batching import Batch
 from shadow.errors import FlushFailed
 

@@ -1,6 +1,6 @@
 """`driftgate plan`: what a rollout would take, before it starts. It changes nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Final
 
 import typer
@@ -8,14 +8,13 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli import printing, showing, wire
+from gateway.cli import printing, wire
 from gateway.cli.client import AdminClient
 from gateway.cli.errors import ExitCode
 from gateway.cli.options import LOCAL_ADMINS, Endpoint, Json, Servers
+from routing.wording import count, duration, money, weight, whom
 
 _NOTHING: Final = "–"
-_WHOLE: Final = 10.0
-"""Sums of money from here on need no digits behind the point."""
 _RARELY: Final = 0.05
 """Of a drift that is caught less often than this there is no mean to speak of."""
 
@@ -90,16 +89,18 @@ def _stages(found: wire.Planned) -> Table:
         table.add_column(column, justify="left" if column == "waits for" else "right", no_wrap=True)
     for stage in found.stages:
         table.add_row(
-            showing.whom(stage.weight_bps, stage.include),
-            duration(stage.seconds),
-            duration(stage.late_seconds),
-            count(stage.requests),
-            count(stage.candidate_requests),
+            whom(stage.weight_bps, stage.include),
+            _told(stage.seconds, duration),
+            _told(stage.late_seconds, duration),
+            _told(stage.requests, count),
+            _told(stage.candidate_requests, count),
             stage.waits_for,
         )
     served = [stage.candidate_requests for stage in found.stages]
     total = None if None in served else sum(each or 0.0 for each in served)
-    table.add_row("all", duration(found.seconds), "", count(found.requests), count(total), "", style="bold")
+    table.add_row(
+        "all", _told(found.seconds, duration), "", _told(found.requests, count), _told(total, count), "", style="bold"
+    )
     return table
 
 
@@ -115,20 +116,14 @@ def _costs(found: wire.Planned) -> Table:
     for column in ("weight", "mirrors", "candidate", "in stable's place", "added"):
         table.add_column(column, justify="right", no_wrap=True)
     for stage in found.stages:
-        table.add_row(_percent(stage.weight_bps / 10_000), *_sums(stage.cost))
+        table.add_row(weight(stage.weight_bps), *_sums(stage.cost))
     table.add_row("all", *_sums(found.cost), style="bold")
     return table
 
 
 def _sums(cost: wire.PlannedCost) -> tuple[str, ...]:
     sums = (cost.shadow, cost.candidate, cost.saved, cost.added)
-    return tuple(_NOTHING if value is None else money(value) for value in sums)
-
-
-def money(value: float) -> str:
-    """Two digits, as of counts; below ten they stand behind the point."""
-    size = count(abs(value)) if abs(value) >= _WHOLE else f"{abs(value):.2g}"
-    return f"−{size}" if value < 0.0 else size
+    return tuple(_told(value, money) for value in sums)
 
 
 def _drifts(found: wire.Planned) -> Table:
@@ -161,22 +156,9 @@ def _limit(drift: wire.PlannedDrift) -> str:
     return ", ".join(names)
 
 
-def count(value: float | None) -> str:
-    """Two digits are all that a forecast is good for."""
-    if value is None:
-        return _NOTHING
-    step: int = 10 ** max(0, len(str(int(value))) - 2)
-    return f"{round(value / step) * step:,}"
-
-
-def duration(seconds: float | None) -> str:
-    """`42 s`, `12 min`, `2.5 h`, `3.1 days`."""
-    if seconds is None:
-        return _NOTHING
-    for unit, length, most in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
-        if seconds < most:
-            return f"{seconds / length:.{1 if unit == 'h' else 0}f} {unit}"
-    return f"{seconds / 86_400:,.1f} days"
+def _told(value: float | None, as_words: Callable[[float], str]) -> str:
+    """A value in words, where there is one."""
+    return _NOTHING if value is None else as_words(value)
 
 
 def _percent(share: float) -> str:

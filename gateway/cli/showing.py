@@ -4,7 +4,7 @@ Numbers carry the unit of their test: points for a rate, per cent for a length, 
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.wire import AuditEntry, Commanded, Decision, Durability, Endpoint, Next, Refusals, Rollout, Signal
+from routing.wording import duration, weight, whom
 
 _PHASES: Final = {
     "pending": ("○", "bold cyan"),
@@ -90,7 +91,7 @@ def _troubles(endpoint: Endpoint) -> Iterator[Text]:
 def _course(rollout: Rollout) -> Iterator[Text]:
     """Weights, what it waits for, and when it may go on."""
     if not rollout.has_ended and rollout.actual_share is not None:
-        target = percent(rollout.weight_bps / 10_000)
+        target = weight(rollout.weight_bps)
         yield Text(f"weight: {target} granted, {percent(rollout.actual_share)} of requests lately")
         crowded = rollout.crowded_share or 0.0
         if crowded >= TOLD_CROWDED:
@@ -123,20 +124,7 @@ def _coming(following: Next) -> str:
         return f"{what}, not in sight (waits for {following.waits_for})"
     if not following.waits_for:
         return f"{what}, nothing is lacking"
-    return f"{what}, in about {lasting(following.seconds)} at this pace (waits for {following.waits_for})"
-
-
-def whom(weight_bps: int, include: Sequence[str]) -> str:
-    """`10 %`, `ring:beta`, or `10 % and ring:beta`: a ring alone is not nobody."""
-    return " and ".join((*([percent(weight_bps / 10_000)] if weight_bps or not include else []), *include))
-
-
-def lasting(seconds: float) -> str:
-    """`42 s`, `12 min`, `2.5 h`, `3 d`."""
-    for unit, size, until in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
-        if seconds < until:
-            return f"{seconds / size:.{1 if unit == 'h' else 0}f} {unit}"
-    return f"{seconds / 86_400:.0f} d"
+    return f"{what}, in about {duration(following.seconds)} at this pace (waits for {following.waits_for})"
 
 
 def decisions(latest: Iterable[Decision]) -> Iterator[RenderableType]:
@@ -306,7 +294,7 @@ def endpoints(rows: Iterable[Endpoint]) -> Table:
             row.stable,
             Text(rollout.phase, style=_PHASES.get(rollout.phase, ("", ""))[1]),
             rollout.candidate if running else _NOTHING,
-            percent(rollout.weight_bps / 10_000) if running and not rollout.has_ended else _NOTHING,
+            weight(rollout.weight_bps) if running and not rollout.has_ended else _NOTHING,
             _standing_still(row, rollout),
         )
     return table

@@ -17,7 +17,6 @@ from gateway.config.fields import KeyKind
 from gateway.config.model import Config
 from gateway.control.rates import Rates
 from gateway.control.views import View
-from rollback import sentences
 from rollback.forecast import (
     DRIFTS,
     DriftForecast,
@@ -32,6 +31,7 @@ from rollback.plan import BudgetClass, Plan
 from rollback.profiles import Profile, Traffic, is_keyless, new_keys_of, profile_of
 from rollback.rollout import Rollout
 from rollback.store import Loaded
+from routing import wording
 from routing.errors import MalformedState, StoreUnavailable
 
 
@@ -134,11 +134,11 @@ class Forecasting:
 def notes(made: Forecast) -> Iterator[str]:
     """The forecast in a few sentences, for whoever starts a rollout."""
     if made.seconds is not None:
-        whole, rate = sentences.duration(made.seconds), f"{made.traffic.requests_per_second:.3g} requests/s"
+        whole, rate = wording.duration(made.seconds), f"{made.traffic.requests_per_second:.3g} requests/s"
         steps = ", ".join(_step(stage) for stage in made.stages)
         yield f"harmless, it takes about {whole} at {rate}: {steps}"
     served = sum(stage.candidate_requests for stage in made.stages)
-    yield f"by then the candidate has served about {_count(served)} requests"
+    yield f"by then the candidate has served about {wording.count(served)} requests"
     if made.traffic.keyless:
         yield "clients give no key to vote by: harm in pairs only holds, and what rolls back is what users get"
     supposed = assumed(made)
@@ -151,8 +151,8 @@ def cost_notes(foretold: Bill) -> Iterator[str]:
     cost = foretold.in_all
     if cost.candidate is None or cost.shadow is None or cost.saved is None or cost.added is None:
         return
-    mirrors, own, instead = (sentences.money(value) for value in (cost.shadow, cost.candidate, cost.saved))
-    change = f"{sentences.money(abs(cost.added))} {'more' if cost.added >= 0.0 else 'less'}"
+    mirrors, own, instead = (wording.money(value) for value in (cost.shadow, cost.candidate, cost.saved))
+    change = f"{wording.money(abs(cost.added))} {'more' if cost.added >= 0.0 else 'less'}"
     tokens = foretold.usage
     known = "as counted in the last rollout" if tokens.measured else "supposed, not measured"
     yield (
@@ -162,8 +162,10 @@ def cost_notes(foretold: Bill) -> Iterator[str]:
 
 
 def _step(stage: StageForecast) -> str:
-    taken = sentences.duration(stage.seconds) if stage.seconds is not None else f"{_count(stage.requests)} requests"
-    return f"{sentences.whom(stage.weight_bps, stage.include)} {taken} ({stage.waits_for})"
+    taken = (
+        wording.duration(stage.seconds) if stage.seconds is not None else f"{wording.count(stage.requests)} requests"
+    )
+    return f"{wording.whom(stage.weight_bps, stage.include)} {taken} ({stage.waits_for})"
 
 
 def assumed(made: Forecast) -> list[str]:
@@ -246,9 +248,3 @@ def _drift_view(drift: DriftForecast) -> View:
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and isfinite(value) else None
-
-
-def _count(value: float) -> str:
-    """Two digits are all that a forecast is good for."""
-    step: int = 10 ** max(0, len(str(int(value))) - 2)
-    return f"{round(value / step) * step:,}"

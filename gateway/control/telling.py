@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.control.views import signal_view
-from rollback import sentences
 from rollback.rollout import Holding, Phase, Rollout
 from rollback.verdict import SignalReport
+from routing import wording
 from shadow.cells import EVERY
 
 NUMBERS: Final = 3
@@ -97,7 +97,7 @@ def advice(rollout: Rollout) -> Advice:
         "e": rollout.endpoint,
         "stable": rollout.stable,
         "candidate": rollout.candidate,
-        "weight": sentences.weight(rollout.weight_bps),
+        "weight": wording.weight(rollout.weight_bps),
     }
     harmless = rollout.weight_bps == 0 and rollout.holding is not Holding.STABLE_FAILING
     return Advice(found.safe_to_sleep or harmless, found.next.format(**words), found.command.format(**words))

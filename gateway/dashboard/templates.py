@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from gateway.dashboard import assets, words
 from gateway.dashboard.glyphs import WIDTH, glyph
 from gateway.version import __version__
-from rollback.sentences import duration
+from routing.wording import duration
 
 _FILTERS: Final = {
     "phase": words.phase,

@@ -5,8 +5,9 @@ from typing import Final, Protocol
 
 from rollback.ahead import Ahead
 from rollback.rollout import Holding, Phase
-from rollback.sentences import amount, duration, title, whom
+from rollback.sentences import amount, title
 from rollback.verdict import Side, SignalReport, TestKind, Verdict
+from routing.wording import duration, whom
 
 NOTHING: Final = "–"
 

@@ -17,8 +17,8 @@ from rollback.store import Loaded, RolloutStore
 from routing.address import RedisAddress
 from routing.connecting import connect
 from routing.errors import MalformedState, StoreUnavailable
-from routing.keys import leader_key
 from routing.link import Link
+from routing.names import leader_key
 
 ASK_SECONDS: Final = 3.0
 OLDEST_MAJOR: Final = 7

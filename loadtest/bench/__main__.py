@@ -18,16 +18,15 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from loadtest.bench.page import write_page
-from loadtest.bench.play import IN_FLIGHT, Measured, Wrk, measure_streams, measure_whole, pin
+from loadtest.bench.play import IN_FLIGHT, Measured, Wrk, body_of, measure_streams, measure_whole, pin
 from loadtest.bench.upstream import start_streams, start_whole
-from loadtest.bench.ways import ENDPOINT, PEERS, STREAMED, Missing, Way, start_driftgate
+from loadtest.bench.ways import PEERS, STREAMED, Arms, Missing, Way, start_driftgate, under_rollout
 from loadtest.rig.processes import Gateway, Processes
 
 ROUNDS: Final = 5
@@ -56,16 +55,6 @@ class Stage:
     missing: list[str]
 
 
-@contextmanager
-def under_rollout(gateway: Gateway) -> Iterator[None]:
-    """A rollout at 50 % while this context is open."""
-    gateway.command(ENDPOINT, "rollouts", {"candidate": "lumen-2", "reason": "bench"})
-    try:
-        yield
-    finally:
-        gateway.command(ENDPOINT, "rollback", {"reason": "bench"})
-
-
 def bench(place: Path, plan: Plan) -> tuple[list[Measured], list[str]]:
     """Start everything, and play the rounds interleaved; what was measured, and what could not be had."""
     cores = sorted(os.sched_getaffinity(0))
@@ -88,7 +77,7 @@ def _stage(processes: Processes, plan: Plan, own: set[int], every: set[int]) -> 
     """Start all ways, and say how each row is measured."""
     whole = start_whole(processes)
     streams = start_streams(processes, plan.seconds)
-    wrk = {size: Wrk(processes.place, size) for size in plan.sizes}
+    wrk = {size: Wrk(processes.place, body_of(size)) for size in plan.sizes}
 
     def of_whole(way: Way) -> Callable[[], Measured]:
         return lambda: measure_whole(way, wrk, whole, plan.seconds)
@@ -124,10 +113,10 @@ def _driftgate_rows(
 ) -> dict[str, Callable[[], Measured]]:
     """Without a rollout, with everything on, streams with everything on, and two workers."""
     (gateway, way), (second, streams) = (
-        start_driftgate(processes, f"{DRIFTGATE}{kind}", port)
+        start_driftgate(processes, f"{DRIFTGATE}{kind}", _both(port))
         for kind, port in zip(("", STREAMED), upstreams, strict=True)
     )
-    doubled, two = start_driftgate(processes, f"{DRIFTGATE} two", upstreams[0], workers=2)
+    doubled, two = start_driftgate(processes, f"{DRIFTGATE} two", _both(upstreams[0]), workers=2)
     pin((*way.pids, *streams.pids), own)
     pin(two.pids, every)
 
@@ -144,6 +133,11 @@ def _driftgate_rows(
         f"driftgate, everything on{STREAMED}": on(second, measures[1](streams)),
         "driftgate, everything on, 2 workers": on(doubled, measures[0](two)),
     }
+
+
+def _both(port: int) -> Arms:
+    """One server as both models."""
+    return Arms(f"http://127.0.0.1:{port}/v1", f"http://127.0.0.1:{port}/v1")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

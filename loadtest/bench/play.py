@@ -12,6 +12,7 @@ import re
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from hashlib import blake2s
 from math import ceil
 from pathlib import Path
 from statistics import quantiles
@@ -20,6 +21,7 @@ from typing import Final
 
 from loadtest.bench.upstream import STAMP
 from loadtest.bench.ways import ENDPOINT, Way
+from loadtest.rig.accounting import cpu_seconds, rss_mib
 from loadtest.rig.processes import ProcessFailed
 
 IN_FLIGHT: Final = 32
@@ -28,7 +30,6 @@ FEWEST: Final = 60
 EVEN_RATE: Final = 1_000.0
 """Requests/s at which all that can take twice as many are measured, too: a saturated proxy finds many requests at each
 turn, and each then costs less than where it is not."""
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAUSED: Final = """\
 function delay() return {delay_ms} end
 """
@@ -67,21 +68,6 @@ class Streamed:
     errors: int
 
 
-def cpu_seconds(pids: Iterable[int]) -> float:
-    """User and system time of processes so far."""
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / _TICKS
-
-
-def rss_mib(pids: Iterable[int]) -> float:
-    """Resident memory of processes."""
-    found = (re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()) for pid in pids)
-    return sum(int(match.group(1)) for match in found if match) / 1024
-
-
 def pin(pids: Iterable[int], cores: set[int]) -> None:
     """Keep every thread of some processes on these cores."""
     for pid in pids:
@@ -98,12 +84,12 @@ def body_of(size: int, *, stream: bool = False) -> bytes:
 
 
 class Wrk:
-    """Runs wrk with bodies of one size."""
+    """Runs wrk with one body; every request has a user of its own."""
 
-    def __init__(self, place: Path, size: int) -> None:
+    def __init__(self, place: Path, body: bytes) -> None:
         self._place = place
-        self._body = place / f"body-{size}.json"
-        self._body.write_bytes(body_of(size))
+        self._body = place / f"body-{blake2s(body, digest_size=8).hexdigest()}.json"
+        self._body.write_bytes(body)
         self._runs = 0
 
     def run(self, port: int, seconds: float, *, rate: float | None = None) -> Load:

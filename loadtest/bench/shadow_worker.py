@@ -32,11 +32,11 @@ from redis import Redis
 from gateway import shadowing, valkey
 from gateway.config.load import load_text
 from gateway.runtime import Runtime
-from loadtest.bench.play import cpu_seconds
+from loadtest.rig.accounting import cpu_seconds
 from loadtest.rig.processes import Processes, ProcessFailed, start_replay
 from loadtest.signals.speed import PAIRS_PER_SECOND, answer, exchange, words
 from routing.bucketing import key_hash
-from routing.keys import EndpointKeys
+from routing.names import EndpointKeys
 from shadow.exchange import encode
 
 WORDS: Final = 250

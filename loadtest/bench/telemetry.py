@@ -16,14 +16,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
-from time import monotonic, sleep
 from typing import Final
 
-import httpx
-
-from loadtest.bench.cpu import Round, Way, play, scripts, worker_of
+from loadtest.bench.cpu import Round, loads, play
+from loadtest.bench.ways import Way
 from loadtest.rig import invented
-from loadtest.rig.processes import Processes, ProcessFailed, free_port, start_replay, talking_to
+from loadtest.rig.processes import Gateway, Processes, start_replay
 
 ROUNDS: Final = 7
 READY_SECONDS: Final = 60.0
@@ -43,6 +41,7 @@ workers: 1
 state_dir: {state}
 models: {{lumen-1: {{base_url: {stable}}}}}
 endpoints: {{chat: {{stable: lumen-1, sticky_by: [header:x-user-id]}}}}
+{telemetry}
 """
 
 
@@ -75,29 +74,19 @@ def measure(place: Path, collector: str, rounds: int) -> list[Round]:
         recorded = invented.write(place, "lumen-1", repeat=4)
         stable = start_replay(processes, "stable", "lumen-1", recorded)
         ways = [_gateway(processes, name, share, stable.base_url, collector) for name, share in _SHARES.items()]
-        script = scripts(place, recorded)["unary"]
+        wrk = loads(place, recorded)["unary"]
         for way in ways:
-            play(way, "unary", script)  # warm
-        return [play(way, "unary", script) for _ in range(rounds) for way in ways]
+            play(way, "unary", wrk)  # warm
+        return [play(way, "unary", wrk) for _ in range(rounds) for way in ways]
 
 
 def _gateway(processes: Processes, name: str, share: str, stable: str, collector: str) -> Way:
-    place = processes.place / f"gateway-{list(_SHARES).index(name)}"
-    place.mkdir()
-    data, admin = free_port(), free_port()
-    text = _CONFIG.format(data=data, admin=admin, state=place / "state", stable=stable)
-    text += f"telemetry: {{otlp: '{collector}', {share}}}\n" if share else ""
-    (place / "driftgate.yaml").write_text(text)
-    processes.start(place.name, [sys.executable, "-m", "gateway.cli", "serve", "-c", str(place / "driftgate.yaml")])
-    until = monotonic() + READY_SECONDS
-    with talking_to(data) as http:
-        while monotonic() < until:
-            try:
-                if http.get("/readyz").is_success:
-                    return Way(name, data, worker_of(processes, place.name, "data"))
-            except httpx.TransportError:
-                sleep(0.05)
-    raise ProcessFailed(f"{name} is not ready:\n{processes.last_words(place.name)}")
+    telemetry = f"telemetry: {{otlp: '{collector}', {share}}}" if share else ""
+    process = f"gateway-{list(_SHARES).index(name)}"
+    gateway = Gateway.configured(processes, _CONFIG, {"stable": stable, "telemetry": telemetry}, name=process)
+    gateway.start()
+    gateway.wait_ready(READY_SECONDS)
+    return Way(name, gateway.data_port, tuple(gateway.children("child data")))
 
 
 def table(rounds: Sequence[Round]) -> str:

@@ -8,7 +8,8 @@ Each is started once per model server: one gives whole answers, the other stream
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic, sleep
@@ -19,11 +20,10 @@ import httpx
 from loadtest.rig.processes import (
     Gateway,
     Processes,
-    ProcessFailed,
-    command_line,
     descendants,
     free_port,
     talking_to,
+    worker_of,
 )
 
 ENDPOINT: Final = "chat"
@@ -103,7 +103,7 @@ def start_nginx(processes: Processes, name: str, upstream: int) -> Way:
     conf = processes.place / f"{name.replace(' ', '-')}.conf"
     conf.write_text(_NGINX.format(place=processes.place, name=name.replace(" ", "-"), upstream=upstream, port=port))
     processes.start(name, ["nginx", "-p", str(processes.place), "-c", str(conf)])
-    return Way("nginx", port, (_worker(processes, name, "worker process"),))
+    return Way("nginx", port, (worker_of(processes, name, "worker process"),))
 
 
 _ENVOY: Final = """\
@@ -199,8 +199,8 @@ listen: {{data: 127.0.0.1:{data}, admin: 127.0.0.1:{admin}}}
 workers: {workers}
 state_dir: {state}
 models:
-  lumen-1: {{base_url: "http://127.0.0.1:{upstream}/v1"}}
-  lumen-2: {{base_url: "http://127.0.0.1:{upstream}/v1"}}
+  lumen-1: {{base_url: {stable}}}
+  lumen-2: {{base_url: {candidate}}}
 endpoints:
   chat: {{stable: lumen-1, plan: half, sticky_by: [header:x-user-id], shadow: {{sample: 20%, noise_floor: 2%}}}}
 plans:
@@ -210,21 +210,35 @@ plans:
 """
 
 
-def start_driftgate(processes: Processes, name: str, upstream: int, workers: int = 1) -> tuple[Gateway, Way]:
-    """A whole gateway; its data workers are accounted, its other processes are beside."""
-    place = processes.place / name.replace(" ", "-")
-    place.mkdir()
-    gateway = Gateway(processes, place / "driftgate.yaml", free_port(), free_port(), name=name)
-    gateway.config.write_text(
-        _DRIFTGATE.format(
-            data=gateway.data_port, admin=gateway.admin_port, workers=workers, state=place / "state", upstream=upstream
-        )
-    )
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """Where the two models answer; their servers may be one."""
+
+    stable: str
+    candidate: str
+
+
+def start_driftgate(
+    processes: Processes, name: str, arms: Arms, workers: int = 1, source: Path | None = None
+) -> tuple[Gateway, Way]:
+    """A whole gateway; its data workers are accounted, its other processes are beside. `source`: another checkout's."""
+    values = {"workers": workers, "stable": arms.stable, "candidate": arms.candidate}
+    gateway = Gateway.configured(processes, _DRIFTGATE, values, name=name, source=source)
     gateway.start()
     gateway.wait_ready(START_SECONDS)
     data = tuple(gateway.children("child data"))
     others = tuple(pid for pid in gateway.children() if pid not in data)
-    return gateway, Way("driftgate", gateway.data_port, data, others)
+    return gateway, Way(name, gateway.data_port, data, others)
+
+
+@contextmanager
+def under_rollout(gateway: Gateway) -> Iterator[None]:
+    """A rollout at 50 % while this context is open."""
+    gateway.command(ENDPOINT, "rollouts", {"candidate": "lumen-2", "reason": "bench"})
+    try:
+        yield
+    finally:
+        gateway.command(ENDPOINT, "rollback", {"reason": "bench"})
 
 
 PEERS: Final[Mapping[str, Callable[[Processes, str, int], Way]]] = {
@@ -234,16 +248,6 @@ PEERS: Final[Mapping[str, Callable[[Processes, str, int], Way]]] = {
     "vllm-router": start_vllm_router,
     "litellm": start_litellm,
 }
-
-
-def _worker(processes: Processes, name: str, role: str) -> int:
-    until = monotonic() + START_SECONDS
-    while monotonic() < until:
-        for pid in descendants(processes.running[name].pid):
-            if role in command_line(pid):
-                return pid
-        sleep(0.05)
-    raise ProcessFailed(f"{name} has no process {role!r}:\n{processes.last_words(name)}")
 
 
 def _wait_answering(processes: Processes, name: str, port: int) -> None:

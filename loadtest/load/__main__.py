@@ -30,8 +30,7 @@ from gateway.demo import scene
 from gateway.demo.personas import HEALTHY, OVERCAUTIOUS, STABLE
 from gateway.demo.scene import Ports
 from gateway.keys import SECRET_VARIABLE, Role, new_token, stored_hash
-from loadtest.bench.play import rss_mib
-from loadtest.load.leaving import descriptors
+from loadtest.rig.accounting import descriptors, rss_mib
 from loadtest.rig.processes import Gateway, Processes, ProcessFailed, command_line, free_port, listening
 
 SECONDS: Final = 60.0

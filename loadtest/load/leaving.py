@@ -20,8 +20,8 @@ from typing import Final
 import anyio
 import uvloop
 
-from loadtest.bench.play import rss_mib
-from loadtest.rig.processes import Gateway, Processes, ProcessFailed, free_port
+from loadtest.rig.accounting import descriptors, rss_mib
+from loadtest.rig.processes import Gateway, Processes, ProcessFailed
 
 CONNECTIONS: Final = 10_000
 AT_ONCE: Final = 250
@@ -108,11 +108,6 @@ async def leave(port: int, number: int, phase: str, shared: Shared) -> None:
     writer.transport.abort()
 
 
-def descriptors(pid: int) -> int:
-    """How many descriptors a process holds."""
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
-
-
 async def abandon(port: int, requests: int, shared: Shared) -> float:
     """Abandon that many; the longest that the model server was held after a batch left, in seconds."""
     longest = 0.0
@@ -173,11 +168,7 @@ async def play(place: Path, count: int) -> list[str]:
     server = await loop.create_server(lambda: ModelServer(shared), "127.0.0.1", 0, backlog=2048)
     upstream = server.sockets[0].getsockname()[1]
     with Processes(place) as processes:
-        gateway = Gateway(processes, place / "driftgate.yaml", free_port(), free_port())
-        text = _CONFIG.format(
-            data=gateway.data_port, admin=gateway.admin_port, state=place / "state", upstream=upstream
-        )
-        gateway.config.write_text(text)
+        gateway = Gateway.configured(processes, _CONFIG, {"upstream": upstream})
         gateway.start()
         await anyio.to_thread.run_sync(gateway.wait_ready)
         (worker,) = gateway.children("child data")

@@ -19,17 +19,15 @@ from time import monotonic
 from typing import Final
 
 from gateway import valkey
-from loadtest.rig import invented
 from loadtest.rig.application import Application, Tally
-from loadtest.rig.processes import Gateway, Processes, ReplayServer, free_port, start_replay
-from loadtest.rig.recordings import load
+from loadtest.rig.pair import ENDPOINT, Pair, start_pair
+from loadtest.rig.processes import Gateway, Processes
 
 TRIALS: Final = 200
 GATEWAYS: Final = 2
 IN_FLIGHT: Final = 16
 RATE: Final = 100.0
 """Questions a second to each gateway: with more, two cores that run both gateways and all else are what is timed."""
-ENDPOINT: Final = "chat"
 _PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "rollback-time.md"
 GOAL_MS: Final = 250.0
 READY_SECONDS: Final = 60.0
@@ -68,11 +66,11 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The gateways, who asks each of them, and the candidate's server."""
+    """The gateways, who asks each of them, and the model servers."""
 
     gateways: tuple[Gateway, ...]
     applications: tuple[Application, ...]
-    candidate: ReplayServer
+    pair: Pair
 
 
 async def measure(site: Site, trials: int) -> list[Trial]:
@@ -98,7 +96,7 @@ async def _trial(site: Site, number: int) -> Trial:
     await asyncio.to_thread(gateway.command, ENDPOINT, "rollouts", start)
     async with asyncio.timeout(20.0):
         while any(  # noqa: ASYNC110 - counts are watched
-            application.tally.candidate < count + 15
+            application.tally.candidate < count + EXPOSED
             for application, count in zip(site.applications, before, strict=True)
         ):
             await asyncio.sleep(0.02)  # noqa: TID251 - a load driver on asyncio, not the data path
@@ -106,9 +104,9 @@ async def _trial(site: Site, number: int) -> Trial:
     answer = await asyncio.to_thread(gateway.command, ENDPOINT, "rollback", {"reason": f"trial {number}"})
     durable = monotonic()
     await asyncio.sleep(QUIET_SECONDS)  # noqa: TID251 - as above
-    log = await asyncio.to_thread(site.candidate.log)
+    users = await asyncio.to_thread(site.pair.candidate_users, sent)
     late = [
-        max([0.0, *(entry.at - sent for entry in log if not entry.shadow and entry.user.startswith(f"user-{seed}-"))])
+        max([0.0, *(entry.at - sent for entry in users if entry.user.startswith(f"user-{seed}-"))])
         for seed in range(len(site.gateways))
     ]
     elsewhere = max(seconds for seed, seconds in enumerate(late) if seed != asked)
@@ -131,40 +129,25 @@ def table(trials: Sequence[Trial]) -> str:
 def _run(processes: Processes, trials: int) -> tuple[list[Trial], list[Tally]]:
     """Start everything, and run the trials."""
     place = processes.place
-    recorded = {name: invented.write(place, name) for name in ("lumen-1", "lumen-2")}
-    stable = start_replay(processes, "stable", "lumen-1", recorded["lumen-1"])
-    candidate = start_replay(processes, "candidate", "lumen-2", recorded["lumen-2"])
+    pair = start_pair(processes)
     (place / "shared").mkdir()
     processes.start("valkey", valkey.command(place, place / "shared"))
-    gateways = tuple(_gateway(processes, number, stable, candidate) for number in range(GATEWAYS))
+    redis = f"unix://{valkey.socket_of(place)}"
+    gateways = tuple(
+        Gateway.configured(
+            processes, _CONFIG, pair.urls | {"redis": redis}, name=f"gateway-{number}", host=f"127.0.0.{2 + number}"
+        )
+        for number in range(GATEWAYS)
+    )
     for gateway in gateways:
         gateway.start()
     for gateway in gateways:
         gateway.wait_ready(READY_SECONDS)
-    old, new = (load(recorded[name], name) for name in ("lumen-1", "lumen-2"))
     applications = tuple(
-        Application(gateway.data_port, ENDPOINT, old, new, seed, IN_FLIGHT, RATE, host=gateway.host)
-        for seed, gateway in enumerate(gateways)
+        pair.application(gateway, seed, in_flight=IN_FLIGHT, rate=RATE) for seed, gateway in enumerate(gateways)
     )
-    found = asyncio.run(measure(Site(gateways, applications, candidate), trials))
+    found = asyncio.run(measure(Site(gateways, applications, pair), trials))
     return found, [application.tally for application in applications]
-
-
-def _gateway(processes: Processes, number: int, stable: ReplayServer, candidate: ReplayServer) -> Gateway:
-    place, name, host = processes.place, f"gateway-{number}", f"127.0.0.{2 + number}"
-    gateway = Gateway(processes, place / f"{name}.yaml", free_port(), free_port(), host=host, name=name)
-    gateway.config.write_text(
-        _CONFIG.format(
-            host=host,
-            data=gateway.data_port,
-            admin=gateway.admin_port,
-            state=place / name,
-            redis=f"unix://{valkey.socket_of(place)}",
-            stable=stable.base_url,
-            candidate=candidate.base_url,
-        )
-    )
-    return gateway
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

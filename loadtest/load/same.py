@@ -24,7 +24,7 @@ import httptools
 import uvloop
 
 from loadtest.rig.asking import AskFailed, Client
-from loadtest.rig.processes import Gateway, Processes, free_port
+from loadtest.rig.processes import Gateway, Processes
 from routing.bucketing import Purpose, fraction
 
 REQUESTS: Final = 20_000
@@ -132,12 +132,7 @@ async def play(place: Path, requests: int) -> tuple[Counter[str], Counter[str]]:
     loop, speed = asyncio.get_running_loop(), Speed()
     server = await loop.create_server(lambda: SlowServer(speed), "127.0.0.1", 0)
     with Processes(place) as processes:
-        gateway = Gateway(processes, place / "driftgate.yaml", free_port(), free_port())
-        upstream = server.sockets[0].getsockname()[1]
-        text = _CONFIG.format(
-            data=gateway.data_port, admin=gateway.admin_port, state=place / "state", upstream=upstream
-        )
-        gateway.config.write_text(text)
+        gateway = Gateway.configured(processes, _CONFIG, {"upstream": server.sockets[0].getsockname()[1]})
         gateway.start()
         await asyncio.to_thread(gateway.wait_ready, READY_SECONDS)
         client = Client(gateway.data_port)

@@ -6,20 +6,17 @@ users' p50 and p99 in each kind of period: ratios of one run, on one machine. En
 nothing was concluded about the candidate from its silence.
 """
 
-import asyncio
 import sys
 import tempfile
-import threading
 from collections import defaultdict
 from pathlib import Path
 from statistics import median, quantiles
 from time import monotonic, sleep
 from typing import Final
 
-from loadtest.rig import invented
 from loadtest.rig.application import Application
-from loadtest.rig.processes import Gateway, Processes, free_port, start_replay
-from loadtest.rig.recordings import load
+from loadtest.rig.pair import start_pair, traffic
+from loadtest.rig.processes import Gateway, Processes
 
 ROUNDS: Final = 6
 SECONDS: Final = 6.0
@@ -49,34 +46,24 @@ Periods = dict[str, list[list[float]]]
 def play(place: Path) -> tuple[Periods, list[str]]:
     """The run; what was measured, and what went wrong."""
     with Processes(place) as processes:
-        recorded = {name: invented.write(place, name) for name in ("lumen-1", "lumen-2")}
-        stable = start_replay(processes, "stable", "lumen-1", recorded["lumen-1"])
-        candidate = start_replay(processes, "candidate", "lumen-2", recorded["lumen-2"])
-        gateway = Gateway(processes, place / "driftgate.yaml", free_port(), free_port())
-        addresses = {"stable": stable.base_url, "candidate": candidate.base_url}
-        ports = {"data": gateway.data_port, "admin": gateway.admin_port}
-        gateway.config.write_text(_CONFIG.format(state=place / "state", **ports, **addresses))
+        pair = start_pair(processes)
+        gateway = Gateway.configured(processes, _CONFIG, pair.urls)
         gateway.start()
         gateway.wait_ready()
-        models = [load(recorded[name], name) for name in recorded]
-        asking = Application(gateway.data_port, "chat", models[0], models[1], seed=1, in_flight=32, rate=RATE)
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=lambda: loop.run_until_complete(asking.run()), daemon=True)
-        thread.start()
-        sleep(2.0)
-        gateway.command("chat", "rollouts", {"candidate": "lumen-2", "reason": "measuring"})
-        found: Periods = defaultdict(list)
-        for _ in range(ROUNDS):
-            candidate.behave()
-            found["well"].append(_period(asking))
-            candidate.behave(first_byte_seconds=SLOW_SECONDS)
-            found["slow"].append(_period(asking))
-        rollout = gateway.rollout("chat")
-        processes.kill("candidate")
-        found["gone"] = [_period(asking) for _ in range(ROUNDS)]
-        ended = gateway.rollout("chat")
-        loop.call_soon_threadsafe(asking.stop.set)
-        thread.join(30.0)
+        asking = pair.application(gateway, seed=1, in_flight=32, rate=RATE)
+        with traffic([asking]):
+            sleep(2.0)
+            gateway.command("chat", "rollouts", {"candidate": "lumen-2", "reason": "measuring"})
+            found: Periods = defaultdict(list)
+            for _ in range(ROUNDS):
+                pair.candidate.behave()
+                found["well"].append(_period(asking))
+                pair.candidate.behave(first_byte_seconds=SLOW_SECONDS)
+                found["slow"].append(_period(asking))
+            rollout = gateway.rollout("chat")
+            processes.kill("candidate")
+            found["gone"] = [_period(asking) for _ in range(ROUNDS)]
+            ended = gateway.rollout("chat")
         gateway.http.close()
     requests = rollout["requests"]
     print(f"mirrored {requests['shadowed']:,}, shed {requests['shed']:,}; {rollout['phase']}: {rollout['reason']}")

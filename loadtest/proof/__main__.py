@@ -23,7 +23,7 @@ from loadtest.proof import report
 from loadtest.proof.report import Run
 from loadtest.proof.swaps import SWAPS, Swap
 from loadtest.rig.application import Application, Tally
-from loadtest.rig.processes import Gateway, Processes, ProcessFailed, ReplayServer, free_port, start_replay
+from loadtest.rig.processes import Gateway, Processes, ProcessFailed, ReplayServer, start_replay
 from loadtest.rig.recordings import data_dir, load
 from loadtest.rig.replay_server import Entry
 
@@ -98,7 +98,7 @@ def replay(swap: Swap, seed: int, place: Path) -> Run:
     with Processes(place) as processes:
         stable = start_replay(processes, "stable", swap.stable, recorded / f"{swap.stable}.json")
         candidate = start_replay(processes, "candidate", swap.candidate, recorded / f"{swap.candidate}.json")
-        gateway = _gateway(swap, processes, place, stable, candidate)
+        gateway = _gateway(swap, processes, stable, candidate)
         gateway.start()
         gateway.wait_ready()
         application = Application(
@@ -116,23 +116,16 @@ def replay(swap: Swap, seed: int, place: Path) -> Run:
     return judged(swap, seed, seen)
 
 
-def _gateway(swap: Swap, processes: Processes, place: Path, stable: ReplayServer, candidate: ReplayServer) -> Gateway:
-    config = place / "driftgate.yaml"
-    gateway = Gateway(processes, config, free_port(), free_port())
-    config.write_text(
-        _CONFIG.format(
-            data=gateway.data_port,
-            admin=gateway.admin_port,
-            state=place / "state",
-            lease=LEASE_SECONDS,
-            stable=swap.stable,
-            stable_url=stable.base_url,
-            candidate=swap.candidate_name,
-            candidate_model=swap.candidate,
-            candidate_url=candidate.base_url,
-        )
-    )
-    return gateway
+def _gateway(swap: Swap, processes: Processes, stable: ReplayServer, candidate: ReplayServer) -> Gateway:
+    values = {
+        "lease": LEASE_SECONDS,
+        "stable": swap.stable,
+        "stable_url": stable.base_url,
+        "candidate": swap.candidate_name,
+        "candidate_model": swap.candidate,
+        "candidate_url": candidate.base_url,
+    }
+    return Gateway.configured(processes, _CONFIG, values)
 
 
 async def _until_ended(swap: Swap, gateway: Gateway, application: Application) -> tuple[dict[str, Any], float]:

@@ -153,6 +153,29 @@ class Gateway:
     def __post_init__(self) -> None:
         self.http = talking_to(self.admin_port, self.host)
 
+    @classmethod
+    def configured(
+        cls,
+        processes: Processes,
+        template: str,
+        values: Mapping[str, object],
+        *,
+        name: str = "gateway",
+        host: str = "127.0.0.1",
+        source: Path | None = None,
+    ) -> "Gateway":
+        """A gateway whose configuration is a template, filled with ports, a directory for its state and `values`."""
+        config = processes.place / f"{name.replace(' ', '-')}.yaml"
+        made = cls(processes, config, free_port(), free_port(), host, name, source)
+        text = template.format(host=host, data=made.data_port, admin=made.admin_port, state=made.state, **values)
+        made.config.write_text(text)
+        return made
+
+    @property
+    def state(self) -> Path:
+        """Where a gateway that was `configured` keeps its state."""
+        return self.config.with_suffix("")
+
     @property
     def data_url(self) -> str:
         """Where applications ask."""
@@ -201,6 +224,17 @@ class Gateway:
         """Process ids of the gateway's children of a role (a word of their command line), by age."""
         parent = self.processes.running[self.name].pid
         return [pid for pid in descendants(parent) if role in command_line(pid)]
+
+
+def worker_of(processes: Processes, name: str, role: str) -> int:
+    """The process id of a server's worker (a word of its command line), once it is there."""
+    until = monotonic() + READY_SECONDS
+    while monotonic() < until:
+        for pid in descendants(processes.running[name].pid):
+            if role in command_line(pid):
+                return pid
+        sleep(0.05)
+    raise ProcessFailed(f"{name} has no process {role!r}:\n{processes.last_words(name)}")
 
 
 def descendants(parent: int) -> list[int]:

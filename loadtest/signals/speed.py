@@ -18,14 +18,15 @@ from random import Random
 from time import process_time
 from typing import Final, TypeAlias
 
+from msgspec import structs
+
 from loadtest.rig.recordings import data_dir
 from loadtest.signals.sources import recorded
-from routing.arms import Arm
 from routing.bucketing import key_hash
 from shadow.answer import Answer, Ask
 from shadow.capture import ask_of, read_answer, read_request
 from shadow.comparison import Heard, Side, heard, paired_vote, read, side, split_vote, triple_vote
-from shadow.exchange import Api, Exchange, Outcome
+from shadow.exchange import PLAIN, Api, Exchange
 from shadow.signals import agreement, length, refusal
 from shadow.signals.catalogue import EVENTS, Read
 from shadow.signals.spoken import lowered
@@ -79,35 +80,14 @@ def answer(text: str) -> bytes:
 def exchange(number: int, body: bytes) -> Exchange:
     """One exchange that stable served while the candidate had 10 %."""
     asked = {"model": "chat", "messages": [{"role": "user", "content": "Where does the river Marlow rise, and why?"}]}
-    return Exchange(
+    return structs.replace(
+        PLAIN,
         request_id=f"r-{number}",
-        endpoint="chat",
-        api=Api.CHAT,
-        stream=False,
-        rollout="chat-1",
-        candidate="new",
-        stable="old",
-        salt="salt",
-        epoch=1,
         stage=1,
         weight_bps=1_000,
-        assigned=Arm.STABLE,
-        answered=Arm.STABLE,
-        pinned=False,
-        vote_key=key_hash("salt", str(number)),
-        keyless=False,
-        slices=(),
-        started_at=1_000.0,
-        first_byte_ms=100.0,
-        duration_ms=500.0,
-        outcome=Outcome.COMPLETED,
-        failure="",
-        status=200,
-        path="/v1/chat/completions",
-        headers=(),
+        vote_key=key_hash(PLAIN.salt, str(number)),
         request_body=json.dumps(asked).encode(),
         answer_body=body,
-        complete=True,
     )
 
 

@@ -4,27 +4,22 @@ Each gateway is a supervisor of its own, on a loopback address of its own. What 
 the applications got, and what the model servers logged.
 """
 
-import asyncio
 import os
 import secrets
 import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from statistics import quantiles
 from time import monotonic, sleep
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import httpx
 
-from loadtest.rig import invented
 from loadtest.rig.application import Application
-from loadtest.rig.processes import Gateway, Processes, ProcessFailed, ReplayServer, free_port, start_replay
-from loadtest.rig.recordings import load
+from loadtest.rig.pair import Pair, start_pair, traffic, until
+from loadtest.rig.processes import Gateway, Processes, ProcessFailed, ReplayServer
 from loadtest.rig.replay_server import Entry
-
-T = TypeVar("T")
 
 LEASE_SECONDS: Final = 3.0
 GRACE_SECONDS: Final = 0.5
@@ -70,17 +65,6 @@ _BUDGETS: Final = (
 )
 
 
-def until(true: Callable[[], T | None], what: str, seconds: float = 30.0) -> T:
-    """Poll until something comes; fails with what was awaited when it does not."""
-    deadline = monotonic() + seconds
-    while True:
-        found = true()
-        if found:
-            return found
-        assert monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        sleep(0.05)
-
-
 @dataclass(slots=True, kw_only=True)
 class Fault:
     """Something that was broken, and what it cost; instants are monotonic. `to_stable` None: it moved nobody.
@@ -106,41 +90,32 @@ class Site:
 
     processes: Processes
     gateways: list[Gateway]
-    stable: ReplayServer
-    candidate: ReplayServer
-    make: Callable[[Gateway, int], Application]
+    pair: Pair
     faults: list[Fault]
     applications: list[Application] = field(default_factory=list)
     started: int = 0
+
+    @property
+    def stable(self) -> ReplayServer:
+        """The server of the stable model."""
+        return self.pair.stable
+
+    @property
+    def candidate(self) -> ReplayServer:
+        """The server of the candidate."""
+        return self.pair.candidate
 
     # ── traffic ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @contextmanager
     def traffic(self) -> Iterator[None]:
         """An application asks each gateway at a steady rate while this context is open."""
-        self.applications = [self.make(gateway, secrets.randbelow(1 << 30)) for gateway in self.gateways]
-        loop, failures = asyncio.new_event_loop(), list[BaseException]()
-
-        async def ask() -> None:
-            await asyncio.gather(*(application.run() for application in self.applications))
-
-        def run() -> None:
-            try:
-                loop.run_until_complete(ask())
-            except BaseException as error:  # noqa: BLE001 - handed to the test below
-                failures.append(error)
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        try:
+        self.applications = [
+            self.pair.application(gateway, secrets.randbelow(1 << 30), in_flight=IN_FLIGHT, rate=RATE)
+            for gateway in self.gateways
+        ]
+        with traffic(self.applications):
             yield
-        finally:
-            for application in self.applications:
-                loop.call_soon_threadsafe(application.stop.set)
-            thread.join(60.0)
-            loop.close()
-        assert not thread.is_alive()
-        assert not failures
 
     @property
     def asked(self) -> int:
@@ -201,8 +176,8 @@ class Site:
         return max([0.0, *(entry.at - since for entry in self.candidate_users(since))])
 
     def candidate_users(self, since: float = 0.0) -> list[Entry]:
-        """Users' own requests that the candidate's server saw start after an instant (no mirrors, no probes)."""
-        return [entry for entry in self.candidate.log() if not entry.shadow and entry.prompt >= 0 and entry.at > since]
+        """Users' own requests that the candidate's server saw start after an instant."""
+        return self.pair.candidate_users(since)
 
     def until_exposed(self, seconds: float = 30.0) -> None:
         """Users reach the candidate from now on."""
@@ -299,40 +274,17 @@ def set_up(
     processes: Processes, redis: str, faults: list[Fault], *, gateways: int = 2, workers: int = 1, start: bool = True
 ) -> Site:
     """Start model servers and gateways, ready for traffic. `redis` is the section's YAML; embedded for one gateway."""
-    place = processes.place
-    recorded = {name: invented.write(place, name) for name in ("lumen-1", "lumen-2")}
-    stable = start_replay(processes, "stable", "lumen-1", recorded["lumen-1"])
-    candidate = start_replay(processes, "candidate", "lumen-2", recorded["lumen-2"])
-    made = []
-    for number in range(gateways):
-        host, name = f"127.0.0.{2 + number}", f"gateway-{number}"
-        gateway = Gateway(processes, place / f"{name}.yaml", free_port(), free_port(), host=host, name=name)
-        text = _CONFIG.format(
-            host=host,
-            data=gateway.data_port,
-            admin=gateway.admin_port,
-            workers=workers,
-            state=place / name,
-            redis=redis,
-            stable=stable.base_url,
-            candidate=candidate.base_url,
-            lease=LEASE_SECONDS,
-            budgets=_BUDGETS,
-        )
-        gateway.config.write_text(text)
-        made.append(gateway)
+    pair = start_pair(processes)
+    values = {**pair.urls, "workers": workers, "redis": redis, "lease": LEASE_SECONDS, "budgets": _BUDGETS}
+    made = [
+        Gateway.configured(processes, _CONFIG, values, name=f"gateway-{number}", host=f"127.0.0.{2 + number}")
+        for number in range(gateways)
+    ]
     for gateway in made if start else ():
         gateway.start()
     for gateway in made if start else ():
         gateway.wait_ready(READY_SECONDS)
-    old, new = (load(recorded[name], name) for name in ("lumen-1", "lumen-2"))
-
-    def application(gateway: Gateway, seed: int) -> Application:
-        return Application(
-            gateway.data_port, "chat", old, new, seed=seed, in_flight=IN_FLIGHT, rate=RATE, host=gateway.host
-        )
-
-    return Site(processes, made, stable, candidate, application, faults)
+    return Site(processes, made, pair, faults)
 
 
 def stop_process(pid: int) -> None:

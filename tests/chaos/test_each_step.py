@@ -5,8 +5,9 @@ from typing import Final
 
 import pytest
 
+from loadtest.rig.pair import until
 from loadtest.rig.processes import Processes, kill
-from tests.chaos.site import IN_FLIGHT, READY_SECONDS, Fault, Site, set_up, until
+from tests.chaos.site import IN_FLIGHT, READY_SECONDS, Fault, Site, set_up
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(400)]
 

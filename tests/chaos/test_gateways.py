@@ -5,9 +5,10 @@ from time import monotonic, sleep
 
 import pytest
 
+from loadtest.rig.pair import until
 from loadtest.rig.processes import descendants, is_alive, kill
-from routing.keys import EndpointKeys, leader_key
-from tests.chaos.site import GRACE_SECONDS, LEASE_SECONDS, READY_SECONDS, Site, stop_process, until, wake_process
+from routing.names import EndpointKeys, leader_key
+from tests.chaos.site import GRACE_SECONDS, LEASE_SECONDS, READY_SECONDS, Site, stop_process, wake_process
 from tests.redis_kinds import Server
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
@@ -22,7 +23,7 @@ def leader(site: Site, redis: Server) -> int:
     def named() -> tuple[int, ...]:
         with redis.client() as client:
             holder = (client.get(LEADER) or b"").decode()
-        own = [(site.processes.place / gateway.name / "gateway-id").read_text().strip() for gateway in site.gateways]
+        own = [(gateway.state / "gateway-id").read_text().strip() for gateway in site.gateways]
         return tuple(number for number, name in enumerate(own) if name == holder)
 
     return until(named, "somebody leads")[0]

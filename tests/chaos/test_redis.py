@@ -4,8 +4,9 @@ from time import monotonic, sleep
 
 import pytest
 
+from loadtest.rig.pair import until
 from loadtest.rig.processes import Processes
-from tests.chaos.site import LEASE_SECONDS, Fault, Site, set_up, until
+from tests.chaos.site import LEASE_SECONDS, Fault, Site, set_up
 from tests.redis_kinds import Server
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]

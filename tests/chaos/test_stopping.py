@@ -7,9 +7,10 @@ from time import monotonic
 import pytest
 import redis as plain_redis
 
+from loadtest.rig.pair import until
 from loadtest.rig.processes import Processes
-from routing.keys import EndpointKeys
-from tests.chaos.site import READY_SECONDS, Fault, set_up, until
+from routing.names import EndpointKeys
+from tests.chaos.site import READY_SECONDS, Fault, set_up
 from tests.redis_kinds import Server
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]

@@ -16,9 +16,10 @@ from typing import Final
 import pytest
 
 from gateway.keys import SECRET_VARIABLE, stored_hash
+from loadtest.rig.pair import until
 from loadtest.rig.processes import Gateway, Processes
-from routing.keys import EndpointKeys
-from tests.chaos.site import READY_SECONDS, Fault, Site, set_up, until
+from routing.names import EndpointKeys
+from tests.chaos.site import READY_SECONDS, Fault, Site, set_up
 from tests.redis_kinds import Server, redis_on, server_port
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]

@@ -3,21 +3,14 @@
 What is asserted comes from the outside: what the application got, and what the model servers logged.
 """
 
-import asyncio
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from time import monotonic, sleep
-from typing import Any, Final, TypeVar
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Final
 
-from loadtest.rig import invented
 from loadtest.rig.application import Application, Tally
-from loadtest.rig.processes import Gateway, Processes, ReplayServer, free_port, start_replay
-from loadtest.rig.recordings import load
+from loadtest.rig.pair import Pair, start_pair, traffic, until
+from loadtest.rig.processes import Gateway, Processes, ReplayServer
 from loadtest.rig.replay_server import Entry
-
-T = TypeVar("T")
 
 LEASE_SECONDS: Final = 2.0
 RATE: Final = 150.0
@@ -51,43 +44,33 @@ plans:
 """
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Scene:
-    """The processes, and the application once traffic flows. Model servers' names are `stable` and `candidate`."""
+    """The processes, and the application once traffic flows."""
 
     processes: Processes
     gateway: Gateway
-    stable: ReplayServer
-    candidate: ReplayServer
+    pair: Pair
     application: Application
-    failures: list[BaseException] = field(default_factory=list)
+
+    @property
+    def stable(self) -> ReplayServer:
+        """The server of the stable model."""
+        return self.pair.stable
+
+    @property
+    def candidate(self) -> ReplayServer:
+        """The server of the candidate."""
+        return self.pair.candidate
 
     @property
     def tally(self) -> Tally:
         """What the application got so far."""
         return self.application.tally
 
-    @contextmanager
-    def traffic(self) -> Iterator[None]:
+    def traffic(self) -> AbstractContextManager[None]:
         """The application asks at a steady rate while this context is open."""
-        loop = asyncio.new_event_loop()
-
-        def run() -> None:
-            try:
-                loop.run_until_complete(self.application.run())
-            except BaseException as error:  # noqa: BLE001 - handed to the test below
-                self.failures.append(error)
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            loop.call_soon_threadsafe(self.application.stop.set)
-            thread.join(30.0)
-            loop.close()
-        assert not thread.is_alive()
-        assert not self.failures
+        return traffic([self.application])
 
     def start_rollout(self) -> str:
         """Start the healthy candidate; the rollout's id."""
@@ -113,50 +96,16 @@ class Scene:
             raise
 
     def candidate_users(self, since: float = 0.0) -> list[Entry]:
-        """Users' own requests that the candidate's server saw start after an instant (no mirrors, no probes)."""
-        log = self.candidate.log()
-        return [entry for entry in log if not entry.shadow and entry.prompt >= 0 and entry.at > since]
-
-
-def until(true: Callable[[], T | None], what: str, seconds: float) -> T:
-    """Poll until something comes; fails with what was awaited when it does not."""
-    deadline = monotonic() + seconds
-    while True:
-        found = true()
-        if found:
-            return found
-        assert monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        sleep(0.05)
+        """Users' own requests that the candidate's server saw start after an instant."""
+        return self.pair.candidate_users(since)
 
 
 def set_up(processes: Processes, *, redis: str = "embedded", canary_seconds: int = 3) -> Scene:
     """Start model servers and gateway, ready for traffic."""
-    place = processes.place
-    recorded = {name: invented.write(place, name) for name in ("lumen-1", "lumen-2")}
-    stable = start_replay(processes, "stable", "lumen-1", recorded["lumen-1"])
-    candidate = start_replay(processes, "candidate", "lumen-2", recorded["lumen-2"])
-    gateway = Gateway(processes, place / "driftgate.yaml", free_port(), free_port())
-    gateway.config.write_text(
-        _CONFIG.format(
-            data=gateway.data_port,
-            admin=gateway.admin_port,
-            state=place / "state",
-            redis=redis,
-            stable=stable.base_url,
-            candidate=candidate.base_url,
-            lease=LEASE_SECONDS,
-            canary=canary_seconds,
-        )
-    )
+    pair = start_pair(processes)
+    values = {**pair.urls, "redis": redis, "lease": LEASE_SECONDS, "canary": canary_seconds}
+    gateway = Gateway.configured(processes, _CONFIG, values)
     gateway.start()
     gateway.wait_ready()
-    application = Application(
-        gateway.data_port,
-        "chat",
-        load(recorded["lumen-1"], "lumen-1"),
-        load(recorded["lumen-2"], "lumen-2"),
-        seed=1,
-        in_flight=IN_FLIGHT,
-        rate=RATE,
-    )
-    return Scene(processes, gateway, stable, candidate, application)
+    application = pair.application(gateway, seed=1, in_flight=IN_FLIGHT, rate=RATE)
+    return Scene(processes, gateway, pair, application)

@@ -5,8 +5,9 @@ from time import monotonic, sleep
 
 import pytest
 
+from loadtest.rig.pair import until
 from loadtest.rig.processes import Processes
-from tests.integration.rollout_scene import LEASE_SECONDS, Scene, set_up, until
+from tests.integration.rollout_scene import LEASE_SECONDS, Scene, set_up
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(90)]
 

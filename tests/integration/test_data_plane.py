@@ -23,7 +23,7 @@ from gateway.runtime import Runtime
 from rollback.journal import GenerationNoted, Journal, RolledBackNoted
 from routing.address import parse
 from routing.exposure import Generation, Grant
-from routing.keys import EndpointKeys, exposure_channel
+from routing.names import EndpointKeys, exposure_channel
 from tests.gateway.data.keeping import Keeper
 from tests.gateway.model_server import ModelServer, hangs, model_server, says
 from tests.redis_server import RedisServer

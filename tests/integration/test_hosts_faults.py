@@ -20,10 +20,11 @@ from time import monotonic, sleep
 import httpx
 import pytest
 
+from loadtest.rig.pair import until
 from loadtest.rig.processes import Gateway, Processes
 from tests.chaos.site import stop_process, wake_process
 from tests.conftest import MakeGateway
-from tests.integration.rollout_scene import LEASE_SECONDS, Scene, set_up, until
+from tests.integration.rollout_scene import LEASE_SECONDS, Scene, set_up
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(90)]
 
@@ -73,7 +74,7 @@ def scene(processes: Processes) -> Iterator[Scene]:
 @pytest.fixture
 def small_disk(processes: Processes) -> Iterator[Path]:
     """A disk of its own where the gateway keeps its state."""
-    place = processes.place / "state"
+    place = processes.place / "gateway"  # as `Gateway.configured` names it
     place.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(place)]
     try:
@@ -174,7 +175,7 @@ def test_a_worker_without_any_descriptor_left_blames_no_model_and_goes_on(crowd:
 
 def test_a_rollback_that_the_journal_has_no_room_for_says_so_and_is_written_later(scene: Scene) -> None:
     """It works, it is in Redis, the answer says `pending`; the line is on the disk when there is room again."""
-    journal = scene.processes.place / "state" / "journal.jsonl"
+    journal = scene.gateway.state / "journal.jsonl"
     with scene.traffic():
         rollout = scene.start_rollout()
         scene.wait_for("canary")

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from gateway.keys import SECRET_VARIABLE, stored_hash
-from loadtest.rig.processes import Gateway, Processes, free_port
+from loadtest.rig.processes import Gateway, Processes
 from tests.gateway.model_server import (
     STREAM_HEAD,
     Asked,
@@ -145,21 +145,16 @@ async def scene(processes: Processes, canaries: Canaries, secret: None) -> Async
         model_server(says(f"I'm sorry, but I can't help with {canaries['answer']}.")) as new,
         model_server(_takes_all()) as hook,
     ):
-        gateway = Gateway(processes, processes.place / "driftgate.yaml", free_port(), free_port())
-        gateway.config.write_text(
-            CONFIG.format(
-                data=gateway.data_port,
-                admin=gateway.admin_port,
-                state=processes.place / "state",
-                old=old.base_url,
-                new=new.base_url,
-                upstream_key=canaries["upstream key"],
-                upstream_header=canaries["upstream header"],
-                app=stored_hash(SECRET, canaries["app key"]),
-                admin_key=stored_hash(SECRET, canaries["admin key"]),
-                hook=f"http://127.0.0.1:{hook.port}/hook?token={canaries['webhook']}",
-            )
-        )
+        values = {
+            "old": old.base_url,
+            "new": new.base_url,
+            "upstream_key": canaries["upstream key"],
+            "upstream_header": canaries["upstream header"],
+            "app": stored_hash(SECRET, canaries["app key"]),
+            "admin_key": stored_hash(SECRET, canaries["admin key"]),
+            "hook": f"http://127.0.0.1:{hook.port}/hook?token={canaries['webhook']}",
+        }
+        gateway = Gateway.configured(processes, CONFIG, values)
         gateway.http.headers["authorization"] = f"Bearer {canaries['admin key']}"
         gateway.start()
         await anyio.to_thread.run_sync(gateway.wait_ready)
@@ -267,12 +262,12 @@ async def _ended_in_order(scene: Scene) -> None:
     assert leaks == {}
     logged = b"".join(content for name, content in seen.items() if name.startswith("gateway.log"))
     assert b"rolled_back" in logged, "the log was read"
-    assert any(b"refusal" in content for name, content in seen.items() if name.startswith("state")), (
+    assert any(b"refusal" in content for name, content in seen.items() if name.startswith("gateway/")), (
         "the state was read"
     )
 
 
 def _files(place: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(place.rglob("*")):
-        if path.is_file() and path.name != "driftgate.yaml":
+        if path.is_file() and path.name != "gateway.yaml":
             yield str(path.relative_to(place)), path.read_bytes()

@@ -6,8 +6,9 @@ from time import monotonic, sleep
 
 import pytest
 
+from loadtest.rig.pair import until
 from loadtest.rig.processes import Processes, descendants, is_alive, kill
-from tests.integration.rollout_scene import IN_FLIGHT, LEASE_SECONDS, Scene, set_up, until
+from tests.integration.rollout_scene import IN_FLIGHT, LEASE_SECONDS, Scene, set_up
 from tests.redis_server import RedisServer, binary_of
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(90)]

@@ -7,8 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from loadtest.rig.pair import until
 from loadtest.rig.processes import Processes, kill
-from tests.integration.rollout_scene import Scene, set_up, until
+from tests.integration.rollout_scene import Scene, set_up
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 

@@ -15,7 +15,7 @@ from gateway.config.load import load_text
 from gateway.runtime import Runtime
 from gateway.shadowing import serve
 from routing.address import parse
-from routing.keys import EndpointKeys
+from routing.names import EndpointKeys
 from shadow.exchange import Exchange, encode
 from tests.gateway.model_server import ModelServer, Script, free_port, model_server, says
 from tests.redis_server import RedisServer, binary_of

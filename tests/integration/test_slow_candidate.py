@@ -4,8 +4,9 @@ from time import sleep
 
 import pytest
 
+from loadtest.rig.pair import until
 from loadtest.rig.processes import Processes
-from tests.integration.rollout_scene import set_up, until
+from tests.integration.rollout_scene import set_up
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(90)]
 

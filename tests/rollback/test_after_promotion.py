@@ -21,7 +21,7 @@ from rollback.verdict import SignalReport, Source, Verdict
 from rollback.watching import Watched
 from routing.connecting import connect
 from routing.exposure import Generation
-from routing.keys import EndpointKeys
+from routing.names import EndpointKeys
 from tests.redis_server import RedisServer
 from tests.rollback.scenes import AGREEMENT, ERRORS, LENGTH, REFUSAL, differences, facts, pairs, rollout, row
 

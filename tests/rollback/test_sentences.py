@@ -86,9 +86,3 @@ def test_a_long_list_is_cut() -> None:
     """Three, and how many more."""
     assert sentences.several(["a", "b", "c", "d", "e"]) == "a; b; c; 2 more"
     assert sentences.several(["a"]) == "a"
-
-
-@pytest.mark.parametrize(("seconds", "says"), [(42.0, "42 s"), (900.0, "15 min"), (9000.0, "2.5 h")])
-def test_durations_are_said_as_people_say_them(seconds: float, says: str) -> None:
-    """One unit, few digits."""
-    assert sentences.duration(seconds) == says

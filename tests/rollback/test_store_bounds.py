@@ -14,7 +14,7 @@ from rollback.store import MOST_ROLLOUTS, SUPERSEDED_SECONDS, VOTERS_SECONDS, Ro
 from rollback.verdict import SignalReport
 from routing.connecting import connect
 from routing.exposure import Generation
-from routing.keys import EndpointKeys
+from routing.names import EndpointKeys
 from shadow.batching import Batch, Home
 from shadow.cells import Vote
 from shadow.store import KEEP_SECONDS, RedisCellStore

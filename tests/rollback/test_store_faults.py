@@ -20,8 +20,8 @@ from routing.bucketing import WEIGHT_SCALE
 from routing.connecting import connect
 from routing.errors import MalformedState, StoreUnavailable
 from routing.exposure import Observation
-from routing.keys import EndpointKeys
 from routing.link import unavailable_as_error
+from routing.names import EndpointKeys
 from routing.store import ExposureStore, read_observation
 from tests.redis_server import RedisServer
 

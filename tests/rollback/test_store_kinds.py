@@ -23,8 +23,8 @@ from routing.cluster import SlotRange, slot_ranges
 from routing.connecting import connect
 from routing.errors import StoreUnavailable
 from routing.exposure import Generation, Observation
-from routing.keys import EndpointKeys
 from routing.made_store import MadeStore
+from routing.names import EndpointKeys
 from routing.store import ExposureStore
 from shadow.batching import Batch, Home
 from shadow.store import RedisCellStore

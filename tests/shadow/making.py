@@ -9,38 +9,9 @@ from msgspec import structs
 from routing.arms import Arm
 from routing.bucketing import key_hash
 from shadow.answer import Answer, Ask, Json, ToolCall
-from shadow.exchange import Api, Exchange, Outcome
+from shadow.exchange import PLAIN, Exchange
 
-_EXCHANGE = Exchange(
-    request_id="r-1",
-    endpoint="chat",
-    api=Api.CHAT,
-    stream=False,
-    rollout="chat-1",
-    candidate="new",
-    stable="old",
-    salt="salt",
-    epoch=1,
-    stage=0,
-    weight_bps=0,
-    assigned=Arm.STABLE,
-    answered=Arm.STABLE,
-    pinned=False,
-    vote_key=key_hash("salt", "user-1"),
-    keyless=False,
-    slices=(),
-    started_at=1_000.0,
-    first_byte_ms=100.0,
-    duration_ms=500.0,
-    outcome=Outcome.COMPLETED,
-    failure="",
-    status=200,
-    path="/v1/chat/completions",
-    headers=(("content-type", "application/json"),),
-    request_body=b"",
-    answer_body=b"",
-    complete=True,
-)
+_EXCHANGE = structs.replace(PLAIN, headers=(("content-type", "application/json"),))
 
 
 def exchange(key: str = "user-1", request_id: str = "", **fields: Any) -> Exchange:

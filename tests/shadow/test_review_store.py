@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from routing.address import parse
 from routing.connecting import connect
 from routing.errors import StoreUnavailable
-from routing.keys import EndpointKeys
+from routing.names import EndpointKeys
 from shadow.errors import UnknownPair
 from shadow.review import KeptAnswer, KeptPair, Label, Review, judged_in, labels_in
 from shadow.review_store import ReviewStore

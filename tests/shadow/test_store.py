@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from routing.connecting import connect
-from routing.keys import EndpointKeys
+from routing.names import EndpointKeys
 from shadow.batching import Batch, Home
 from shadow.cells import Vote
 from shadow.errors import FlushFailed

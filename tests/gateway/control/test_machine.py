@@ -49,7 +49,7 @@ from rollback.watching import Watched
 from routing.connecting import connect
 from routing.errors import StoreUnavailable
 from routing.exposure import Generation, Route
-from routing.keys import EndpointKeys
+from routing.names import EndpointKeys
 from routing.store import ExposureStore
 from tests.redis_server import RedisServer, binary_of
 

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.control.rolling import Durability
 from rollback.journal import read_journal
-from routing.keys import EndpointKeys
+from routing.names import EndpointKeys
 from tests.gateway.control.gateways import Gateway, own_redis, running
 
 pytestmark = pytest.mark.anyio

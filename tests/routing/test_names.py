@@ -2,7 +2,7 @@
 
 from redis.crc import key_slot
 
-from routing.keys import EndpointKeys
+from routing.names import EndpointKeys
 
 
 def test_all_keys_of_an_endpoint_are_in_one_cluster_slot() -> None:
