@@ -13,10 +13,14 @@ Json: TypeAlias = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One call the model made: the tool's name and its arguments exactly as sent (a JSON text, valid or not)."""
+    """One call the model made: the tool's name and its arguments exactly as sent: a JSON text, valid or not.
+
+    `free`: the tool takes any text, and its arguments are no JSON.
+    """
 
     name: str
     arguments: str
+    free: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ of the rollout, so a label that is changed takes its first count back; they hold
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -55,6 +56,15 @@ return 1
 _BY_JUDGE: Final = b"judge "
 """What begins the note of a label that the judge model gave; a person's begins with the label."""
 
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """The ids of pairs with a label: a person's, or the judge model's where no person has said anything yet."""
+
+    by_people: frozenset[str]
+    by_judge: frozenset[str]
+
+
 _pairs = msgspec.json.Decoder(KeptPair)
 
 
@@ -93,11 +103,12 @@ class ReviewStore:
 
         return await self._link.run(order, TIMEOUT_SECONDS, look)
 
-    async def labelled(self, endpoint: str, epoch: int) -> frozenset[str]:
-        """The ids of the pairs that have a person's label."""
+    async def labelled(self, endpoint: str, epoch: int) -> "Labelled":
+        """Which pairs have a label, and whose."""
         name = EndpointKeys(self._prefix, endpoint).labels(epoch)
         found = await self._link.run(name, TIMEOUT_SECONDS, lambda redis: redis.hgetall(name))
-        return frozenset(_text(each) for each, said in found.items() if not _bytes(said).startswith(_BY_JUDGE))
+        judged = frozenset(_text(each) for each, said in found.items() if _bytes(said).startswith(_BY_JUDGE))
+        return Labelled(frozenset(_text(each) for each in found) - judged, judged)
 
     async def find(self, endpoint: str, pair_id: str) -> KeptPair:
         """One pair; raises `UnknownPair` too."""

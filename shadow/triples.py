@@ -9,6 +9,7 @@ from shadow.comparison import Heard
 from shadow.job import Job
 from shadow.judging import Judge
 from shadow.signals.json_paths import VolatilePaths
+from shadow.signals.spoken import told
 
 
 class Triples:
@@ -30,6 +31,6 @@ class Triples:
                 agreed = comparison.agreements(job.ask, said, ignoring)
                 settled = await self._judge.settle(job.exchange, job.ask.prompt, said, agreed)
                 judged, counts = settled.values, settled.counts
-            volatile.learn(one.text, two.text)
+            volatile.learn(told(one.text), told(two.text))
         vote = comparison.triple_vote(job.exchange, job.ask, stable, again, candidate, job.slices, ignoring, judged)
         return vote, counts

@@ -30,7 +30,9 @@ async def list_pairs(
     show: FromQuery[Show] = Show.WAITING,
     limit: Annotated[int, QueryParameter(ge=1, le=200)] = 20,
 ) -> View:
-    """`{endpoint, on, rollout, epoch, kept, waiting, labelled, pairs}` of the latest rollout.
+    """`{endpoint, on, rollout, epoch, kept, waiting, labelled, judged, pairs}` of the latest rollout.
+
+    `labelled` have a person's label; `judged` one of the judge model, and still wait for a person.
 
     `show=waiting` (default): `pairs` are `{id, at, prompt, first, second}`, two answers in a drawn order, unlabelled;
     take them in the order given. `show=gained` and `show=lost`: pairs of which only the candidate, or only stable, was

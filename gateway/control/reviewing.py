@@ -18,7 +18,7 @@ from rollback.errors import NotPossible
 from rollback.rollout import Rollout
 from rollback.watching import Watched
 from shadow.review import KeptAnswer, KeptPair, Label
-from shadow.review_store import ReviewStore
+from shadow.review_store import Labelled, ReviewStore
 
 
 class Refused(StrEnum):
@@ -56,11 +56,11 @@ class Reviewing:
         rollout = self._watched[endpoint].rollout
         on = self._config.endpoints[endpoint].review is not None
         if rollout is None:
-            return _page(endpoint, None, on, (), frozenset(), [])
+            return _page(endpoint, None, on, (), Labelled(frozenset(), frozenset()), [])
         kept = await self._store.kept(endpoint, rollout.epoch)
         labelled = await self._store.labelled(endpoint, rollout.epoch)
         if show is Show.WAITING:
-            shown = [_blind(pair) for pair in kept if pair.id not in labelled]
+            shown = [_blind(pair) for pair in kept if pair.id not in labelled.by_people]
         else:
             wanted = 1 if show is Show.GAINED else -1
             shown = [_open(pair) for pair in kept if pair.difference == wanted]
@@ -90,7 +90,7 @@ def _page(
     rollout: Rollout | None,
     on: bool,
     kept: Sequence[KeptPair],
-    labelled: frozenset[str],
+    labelled: Labelled,
     shown: Sequence[View],
 ) -> View:
     return {
@@ -99,8 +99,9 @@ def _page(
         "rollout": rollout.id if rollout is not None else None,
         "epoch": rollout.epoch if rollout is not None else None,
         "kept": len(kept),
-        "waiting": sum(pair.id not in labelled for pair in kept),
-        "labelled": len(labelled),
+        "waiting": sum(pair.id not in labelled.by_people for pair in kept),
+        "labelled": len(labelled.by_people),
+        "judged": len(labelled.by_judge),
         "pairs": list(shown),
     }
 

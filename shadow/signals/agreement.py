@@ -33,8 +33,9 @@ import msgspec
 
 from shadow.answer import Answer, Ask, ToolCall
 from shadow.signals.json_paths import NOTHING, JsonPath, differences, parse
+from shadow.signals.spoken import told
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 MAX_CHARACTERS: Final = 3_000
 """Of each answer; what two answers say is plain by then, and a pair stays cheap."""
@@ -140,7 +141,7 @@ def compare(ask: Ask, one: Answer, other: Answer, ignoring: frozenset[JsonPath] 
         return Agreement(_overlap(_calls(one.tool_calls), _calls(other.tool_calls)), TaskKind.CALLS)
     if one.tool_calls or other.tool_calls:
         return Agreement(0.0, TaskKind.CALL_OR_TEXT)
-    documents = parse(one.text), parse(other.text)
+    documents = parse(told(one.text)), parse(told(other.text))
     if documents[0] is not None and documents[1] is not None:
         return Agreement(differences(*documents, ignoring).agreement, TaskKind.JSON)
     mine, theirs = _said(one), _said(other)
@@ -172,7 +173,7 @@ def _told(asked: frozenset[str], mine: str, theirs: str) -> Agreement:
 
 
 def _said(answer: Answer) -> str:
-    return (answer.refusal or answer.text)[:MAX_CHARACTERS]
+    return (answer.refusal or told(answer.text))[:MAX_CHARACTERS]
 
 
 def _equal(one: str, other: str) -> bool:

@@ -25,6 +25,7 @@ from shadow.signals import refusal_phrases as say
 from shadow.signals.refusal_signs import Opening, opening_of, signs_in
 from shadow.signals.refusal_tongues import Declining, declining
 from shadow.signals.refusal_weights import BASE, WEIGHTS
+from shadow.signals.spoken import told
 
 VERSION: Final = 3
 
@@ -83,7 +84,7 @@ def classify(answer: Answer, prompt: str = "") -> Kind:
         return Kind.BLOCKED
     if answer.tool_calls:
         return Kind.ANSWER
-    return classify_text(answer.text, prompt)
+    return classify_text(told(answer.text), prompt)
 
 
 def classify_text(text: str, prompt: str = "") -> Kind:

@@ -100,6 +100,8 @@ def _calls(ask: Ask, calls: tuple[ToolCall, ...]) -> Rung:
     for call in calls:
         if call.name not in schemas:
             return Rung.UNKNOWN_TOOL
+        if call.free:
+            continue
         found, value = _json(call.arguments or "{}")
         if not found or not isinstance(value, Mapping):
             return Rung.ARGUMENTS_NOT_JSON

@@ -21,21 +21,33 @@ MAX_TOOL_CALLS: Final = 128
 
 def ask(request: Json) -> Ask:
     """What a request asks for."""
-    form = mapping(request, "response_format")
-    kind = text(form, "type")
+    wants_json, schema = structure(request)
     return Ask(
         prompt=last_of_user(items(request, "messages"), "text", "input_text"),
-        wants_json=kind in ("json_object", "json_schema"),
-        schema=mapping(form, "json_schema").get("schema") if kind == "json_schema" else None,
+        wants_json=wants_json,
+        schema=schema,
         tools=_tools(request),
         max_tokens=number(request, "max_completion_tokens", "max_tokens"),
     )
 
 
+def structure(request: Json) -> tuple[bool, Json]:
+    """Whether `response_format` asks for JSON, and its schema, if it has one."""
+    form = mapping(request, "response_format")
+    kind = text(form, "type")
+    schema = mapping(form, "json_schema").get("schema") if kind == "json_schema" else None
+    return kind in ("json_object", "json_schema"), schema
+
+
 def _tools(request: Json) -> tuple[tuple[str, Json], ...]:
-    functions = [mapping(tool, "function") for tool in items(request, "tools") if text(tool, "type") == "function"]
+    tools = items(request, "tools")
+    functions = [mapping(tool, "function") for tool in tools if text(tool, "type") == "function"]
     functions += items(request, "functions")
-    return tuple((text(function, "name"), function.get("parameters")) for function in functions)
+    free = [mapping(tool, "custom") for tool in tools if text(tool, "type") == "custom"]
+    return (
+        *((text(function, "name"), function.get("parameters")) for function in functions),
+        *((text(tool, "name"), None) for tool in free),
+    )
 
 
 def unary(document: Json) -> Answer | Unreadable:
@@ -141,33 +153,45 @@ class _CallsBuilder:
     __slots__ = ("_parts",)
 
     def __init__(self) -> None:
-        self._parts: dict[int, tuple[list[str], list[str]]] = {}
+        self._parts: dict[int, list[ToolCall]] = {}
 
     def add(self, delta: Mapping[str, Json]) -> None:
         for position, piece in enumerate(items(delta, "tool_calls")):
             index = number(piece, "index")
-            self._add(position if index is None else index, mapping(piece, "function"))
+            self._add(position if index is None else index, _call(piece))
         if delta.get("function_call"):
-            self._add(0, mapping(delta, "function_call"))
+            self._add(0, _function(mapping(delta, "function_call")))
 
-    def _add(self, index: int, function: Mapping[str, Json]) -> None:
-        if index not in self._parts and len(self._parts) >= MAX_TOOL_CALLS:
-            return
-        name, arguments = self._parts.setdefault(index, ([], []))
-        name.append(text(function, "name"))
-        arguments.append(text(function, "arguments"))
+    def _add(self, index: int, piece: ToolCall) -> None:
+        if index in self._parts or len(self._parts) < MAX_TOOL_CALLS:
+            self._parts.setdefault(index, []).append(piece)
 
     def calls(self) -> tuple[ToolCall, ...]:
-        return tuple(
-            ToolCall("".join(name), "".join(arguments)) for _, (name, arguments) in sorted(self._parts.items())
-        )
+        return tuple(_joined(pieces) for _, pieces in sorted(self._parts.items()))
+
+
+def _joined(pieces: list[ToolCall]) -> ToolCall:
+    said = "".join(piece.arguments for piece in pieces)
+    return ToolCall("".join(piece.name for piece in pieces), said, any(piece.free for piece in pieces))
 
 
 def _calls(message: Mapping[str, Json]) -> tuple[ToolCall, ...]:
-    functions = [mapping(call, "function") for call in items(message, "tool_calls")[:MAX_TOOL_CALLS]]
+    calls = [_call(call) for call in items(message, "tool_calls")[:MAX_TOOL_CALLS]]
     if message.get("function_call"):
-        functions.append(mapping(message, "function_call"))
-    return tuple(ToolCall(text(function, "name"), text(function, "arguments")) for function in functions)
+        calls.append(_function(mapping(message, "function_call")))
+    return tuple(calls)
+
+
+def _call(call: Mapping[str, Json]) -> ToolCall:
+    """A call, or a piece of one; of a tool that takes any text, its text."""
+    free = mapping(call, "custom")
+    if free:
+        return ToolCall(text(free, "name"), text(free, "input"), free=True)
+    return _function(mapping(call, "function"))
+
+
+def _function(function: Mapping[str, Json]) -> ToolCall:
+    return ToolCall(text(function, "name"), text(function, "arguments"))
 
 
 def _refusal_parts(message: Mapping[str, Json]) -> str:

@@ -1,8 +1,12 @@
-"""/v1/completions: plain text in, plain text out, unary and streamed. Only the first choice is read."""
+"""/v1/completions: plain text in, plain text out, unary and streamed. Only the first choice is read.
+
+Some servers take `response_format` here too.
+"""
 
 from collections.abc import Iterable, Mapping
 
 from shadow.answer import Answer, Ask, Json, Unreadable
+from shadow.wire.chat import structure
 from shadow.wire.sse import Event
 from shadow.wire.tolerant import decode, items, mapping, number, text
 
@@ -12,7 +16,8 @@ def ask(request: Json) -> Ask:
     prompt = mapping(request).get("prompt")
     if isinstance(prompt, list) and prompt:
         prompt = prompt[0]
-    return Ask(prompt if isinstance(prompt, str) else "", False, None, (), number(request, "max_tokens"))
+    wants_json, schema = structure(request)
+    return Ask(prompt if isinstance(prompt, str) else "", wants_json, schema, (), number(request, "max_tokens"))
 
 
 def unary(document: Json) -> Answer | Unreadable:

@@ -109,5 +109,12 @@ def _answer(said: str, calls: tuple[ToolCall, ...], stop: str, usage: Mapping[st
         truncated=stop in ("max_tokens", "model_context_window_exceeded"),
         tool_calls=calls,
         completion_tokens=number(usage, "output_tokens"),
-        prompt_tokens=number(usage, "input_tokens"),
+        prompt_tokens=_prompt_tokens(usage),
     )
+
+
+def _prompt_tokens(usage: Mapping[str, Json]) -> int | None:
+    """All of the prompt's tokens: `input_tokens` leaves out those that a cache holds, which depends on the moment."""
+    fresh = number(usage, "input_tokens")
+    cached = (number(usage, name) or 0 for name in ("cache_read_input_tokens", "cache_creation_input_tokens"))
+    return None if fresh is None else fresh + sum(cached)

@@ -15,7 +15,7 @@ from routing.errors import StoreUnavailable
 from routing.names import EndpointKeys
 from shadow.errors import UnknownPair
 from shadow.review import KeptAnswer, KeptPair, Label, Review, judged_in, labels_in
-from shadow.review_store import ReviewStore
+from shadow.review_store import Labelled, ReviewStore
 from tests.redis_server import RedisServer, binary_of
 
 pytestmark = pytest.mark.anyio
@@ -105,7 +105,7 @@ async def test_a_label_counts_once_and_can_be_changed(subject: Subject) -> None:
     assert await subject.labels() == {(1, "both"): 2}
     assert await subject.store.label("chat", pair(1), Label.CANDIDATE, "ben") is Label.BOTH
     assert await subject.labels() == {(1, "both"): 1, (1, "candidate"): 1}
-    assert await subject.store.labelled("chat", 3) == {pair(1).id, pair(2).id}
+    assert await subject.store.labelled("chat", 3) == Labelled(frozenset({pair(1).id, pair(2).id}), frozenset())
     assert await subject.redis.hget(KEYS.labels(3), pair(1).id) == b"candidate ben"
 
 
@@ -114,12 +114,12 @@ async def test_a_judges_label_is_counted_apart_and_gives_way_to_a_persons(subjec
     assert await subject.store.judge("chat", pair(1), Label.NEITHER, "referee", {"judge.calls": 2})
     assert await subject.store.judge("chat", pair(2), Label.CANDIDATE, "referee", {"judge.calls": 2})
     assert (await subject.judged(), await subject.labels()) == ({(1, "neither"): 1, (1, "candidate"): 1}, {})
-    assert await subject.store.labelled("chat", 3) == frozenset()
+    assert await subject.store.labelled("chat", 3) == Labelled(frozenset(), frozenset({pair(1).id, pair(2).id}))
     assert await subject.store.label("chat", pair(1), Label.BOTH, "ann") is None
     assert (await subject.judged(), await subject.labels()) == ({(1, "candidate"): 1}, {(1, "both"): 1})
     assert not await subject.store.judge("chat", pair(1), Label.NEITHER, "referee", {"judge.calls": 2})
     assert (await subject.judged(), await subject.labels()) == ({(1, "candidate"): 1}, {(1, "both"): 1})
-    assert await subject.store.labelled("chat", 3) == {pair(1).id}
+    assert await subject.store.labelled("chat", 3) == Labelled(frozenset({pair(1).id}), frozenset({pair(2).id}))
     assert (await subject.counts())["judge.calls"] == 6
 
 

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from routing.address import parse
 from routing.connecting import connect
-from shadow.review import KeptAnswer, KeptPair, Review
+from shadow.review import KeptAnswer, KeptPair, Label, Review
 from shadow.review_store import ReviewStore
 from tests.gateway.control.gateways import Gateway, own_redis, running
 
@@ -99,6 +99,21 @@ async def test_a_label_is_about_the_shown_order_and_can_be_changed(gateway: Gate
     assert (await gateway.post(f"review/{pair.id}", {"refused": "first"}))["replaced"] == "second"
     found = await review(gateway)
     assert (found["waiting"], found["labelled"], found["pairs"]) == (0, 1, [])
+
+
+async def test_a_judges_labels_are_counted_apart_and_their_pairs_still_wait(gateway: Gateway) -> None:
+    """Until a person has said something of the same pair."""
+    rollout = await started(gateway)
+    pairs = [await keep(gateway, rollout, number, refused=True) for number in (1, 2)]
+    link = connect(parse(gateway.redis.url), timeout_seconds=2.0)
+    for pair in pairs:
+        await ReviewStore(link, "dg").judge("chat", pair, Label.CANDIDATE, "referee", {})
+    await link.aclose()
+    found = await review(gateway)
+    assert (found["waiting"], found["labelled"], found["judged"]) == (2, 0, 2)
+    await gateway.post(f"review/{pairs[0].id}", {"refused": "first"})
+    found = await review(gateway)
+    assert (found["waiting"], found["labelled"], found["judged"]) == (1, 1, 1)
 
 
 async def test_labels_correct_the_change_that_the_rollout_shows(gateway: Gateway) -> None:
