@@ -311,7 +311,8 @@ class Config(Section):
     alerts: tuple[Alert, ...] = Field(default=(), description="webhooks")
     passthrough: Mapping[str, str] = Field(
         default_factory=dict,
-        description="other /v1/ paths (/v1/files/* for all below), and the endpoint whose stable model each goes to",
+        description="other /v1/ paths (/v1/files/* for all below), and the endpoint whose stable model each goes to; "
+        "below /v1/responses/ it is the model that made the response",
     )
     log: LogSpec = Field(default=LogSpec(), description="how the processes log")
     telemetry: TelemetrySpec = Field(default=TelemetrySpec(), description="traces and metrics to a collector")

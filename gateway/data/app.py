@@ -5,7 +5,7 @@ A client that leaves is a cancellation of whatever serves it, and nothing else i
 
 from asyncio import CancelledError
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from os import urandom
 from time import monotonic, time  # noqa: TID251 - `time` dates the record of an exchange; it decides nothing
@@ -31,7 +31,7 @@ from gateway.data.draft import Draft
 from gateway.data.elsewhere import Elsewhere
 from gateway.data.incoming import Incoming, read_incoming
 from gateway.data.origins import Origins
-from gateway.data.passthrough import Passing, Passthrough
+from gateway.data.passthrough import Passing, Passthrough, kept_response
 from gateway.data.proxy import Proxy
 from gateway.data.record import Recorder
 from gateway.data.sticky import Keyed, sticky_key
@@ -126,9 +126,10 @@ class App:
         caller = self._authenticate(incoming)
         body = await self._body(incoming, cycle)
         asked, route = self._addressed(incoming, caller, body, request_id)
-        if api is Api.RESPONSES and self._elsewhere is not None:
-            await self._elsewhere.look(route, scalar_text(asked.fields.previous_response_id), started_at)
-        draft = self._draft(asked, route, api, started_at)
+        follows = scalar_text(asked.fields.previous_response_id) if api is Api.RESPONSES else None
+        if follows is not None:
+            await self._look_up(route, follows, started_at)
+        draft = self._draft(asked, route, api, started_at, follows or "")
         try:
             await self._proxy.serve(draft, cycle)
         except UpstreamFailure as error:
@@ -158,11 +159,19 @@ class App:
         self._must_take(route, caller)
         return Keyed(incoming, body, fields, span, caller, request_id), route
 
-    def _draft(self, asked: Keyed, route: Route, api: Api, started_at: float) -> Draft:
+    async def _look_up(self, route: Route, response: str, now: float) -> None:
+        """See to it that it is known here who made a response, if any gateway knows."""
+        if self._elsewhere is not None:
+            several = len(self._asked_models[route.stable.model].base_urls) > 1
+            await self._elsewhere.look(route, response, now, one_of_several=several)
+
+    def _draft(self, asked: Keyed, route: Route, api: Api, started_at: float, follows: str) -> Draft:
         """The request, assigned."""
         endpoint = self._endpoints[route.endpoint]
         sticky = sticky_key(endpoint, asked)
-        assignment = self._assign(route, api, sticky, asked, started_at)
+        made = self._origins.of(follows) if follows else None
+        continues = Maker(made.model if made is not None else None) if follows else None
+        assignment = self._assign(route, api, sticky, asked, started_at, continues)
         if endpoint.present_model_as == "endpoint":
             asked.incoming.without(b"accept-encoding")  # what is compressed cannot be read here
         return Draft(
@@ -175,6 +184,8 @@ class App:
             started_at=started_at,
             began_at=time(),
             stream=bool(asked.fields.stream),
+            follows=follows,
+            made=made,
             opening=b"" if api is Api.RESPONSES else None,
             captures=assignment.is_evidence or self._recorder.reads(asked),
         )
@@ -186,14 +197,31 @@ class App:
         if route is None or not caller.may_ask(endpoint):
             raise unknown_path(incoming.path)
         self._must_take(route, caller)
-        has_body = incoming.is_chunked or incoming.content_length is not None
-        await self._passthrough.serve(Passing(incoming, route, request_id, has_body), cycle)
+        passing = Passing(incoming, route, request_id)
+        response = kept_response(incoming.path)
+        if response is not None:
+            now = monotonic()
+            await self._look_up(route, response, now)
+            passing = replace(
+                passing, made=self._origins.of(response), candidate=self._may_have(route, caller, now), is_kept=True
+            )
+        await self._passthrough.serve(passing, cycle)
+
+    def _may_have(self, route: Route, caller: Caller, now: float) -> str:
+        """The candidate, where it answers users now and may have this caller's data; else empty."""
+        grant = route.live_grant(now)
+        if grant is None or not grant.exposes:
+            return ""
+        takes = not self._has_classes or self._asked_models[grant.candidate].takes(caller.data_class)
+        return grant.candidate if takes else ""
 
     def _must_take(self, route: Route, caller: Caller) -> None:
         if self._has_classes and not self._asked_models[route.stable.model].takes(caller.data_class):
             raise unaccepted_data(route.endpoint, caller.data_class)
 
-    def _assign(self, route: Route, api: Api, sticky: str | None, asked: Keyed, now: float) -> Assignment:
+    def _assign(
+        self, route: Route, api: Api, sticky: str | None, asked: Keyed, now: float, continues: Maker | None
+    ) -> Assignment:
         """The arm of a request. Embeddings are never split: vectors of two models in one index corrupt it."""
         caller, pin = asked.caller, _pin(asked)
         grant = route.live_grant(now)
@@ -202,7 +230,6 @@ class App:
         if self._has_classes and not self._asked_models[grant.candidate].takes(caller.data_class):
             return EXCLUDED
         attributes = caller.attributes
-        continues = self._continued(asked) if api is Api.RESPONSES else None
         if continues is not None:
             return assign(grant, sticky or asked.request_id, pin, attributes=attributes, continues=continues)
         if pin is not None or sticky is None or not 0 < grant.weight_bps < WEIGHT_SCALE:
@@ -213,11 +240,6 @@ class App:
         if assignment.arm is Arm.CANDIDATE and assignment.is_drawn:
             shares.exposed(grant)
         return assignment
-
-    def _continued(self, asked: Keyed) -> Maker | None:
-        """Who made the answer that the request goes on with; None where it begins."""
-        response = scalar_text(asked.fields.previous_response_id)
-        return None if response is None else Maker(self._origins.of(response))
 
     def _authenticate(self, incoming: Incoming) -> Caller:
         token = incoming.token

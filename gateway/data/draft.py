@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Final
 
 from gateway.config.model import Endpoint
-from gateway.data.origins import OPENING_BYTES
+from gateway.data.origins import OPENING_BYTES, Made
 from gateway.data.sticky import Keyed, slices, vote_key
 from gateway.upstream.encoding import plain
 from gateway.upstream.headers import RawHeaders
@@ -48,6 +48,12 @@ class Draft:
     attempt_at: float = 0.0
     first_byte_at: float = 0.0
     relayed: bool = False
+    follows: str = ""
+    """The response that the request goes on with; empty where it begins."""
+    made: Made | None = None
+    """Who made that, where it is known."""
+    server: str = ""
+    """Where the answer came from, of a model with several servers."""
     opening: bytes | None = None
     """The answer's first bytes, where its id is looked for in them; None where it is not."""
     captures: bool = False

@@ -1,6 +1,7 @@
 """What other gateways know: which model made the response that a conversation goes on with.
 
-Only where no worker of this gateway knows, and a rollout exposes a candidate, is Redis asked: in at most
+Only where no worker of this gateway knows, and a rollout exposes a candidate or stable has several servers, is Redis
+asked: in at most
 `LOOK_SECONDS`, by at most `MOST_AT_ONCE` requests at a time, and over a link of its own, so that neither a slow answer
 nor many of them take anything from what keeps the leases. What is found is remembered. Without an answer it is as if
 nobody knew: the sticky arm is asked, and on its "not found" the other one (`gateway.data.proxy`).
@@ -34,7 +35,7 @@ class MadeStore(Protocol):
         """Remember who made these."""
 
     def find(self, endpoint: str, response: int, seconds: float) -> Coroutine[Any, Any, str | None]:
-        """The model that made it."""
+        """The note of who made it."""
 
 
 class Elsewhere:
@@ -46,23 +47,25 @@ class Elsewhere:
         self._look_seconds = look_seconds
         self._asking = 0
 
-    async def look(self, route: Route, response: str | None, now: float) -> None:
-        """See to it that `origins` knows who made the response, if anybody does and it matters."""
+    async def look(self, route: Route, response: str, now: float, *, one_of_several: bool = False) -> None:
+        """See to it that `origins` knows who made the response, if anybody does and it matters.
+
+        `one_of_several`: stable has several servers, so that it matters without a rollout.
+        """
         grant = route.live_grant(now)
-        if response is None or grant is None or not grant.exposes or self._origins.of(response) is not None:
-            return
-        if self._asking >= MOST_AT_ONCE:
+        matters = one_of_several or (grant is not None and grant.exposes)
+        if not matters or self._asking >= MOST_AT_ONCE or self._origins.of(response) is not None:
             return
         self._asking += 1
         try:
             finding = self._store.find(route.endpoint, short(response), self._look_seconds)
-            model = await create_task(finding)  # a deadline needs a task, and who serves a request is none
+            made = await create_task(finding)  # a deadline needs a task, and who serves a request is none
         except StoreUnavailable:
             return
         finally:
             self._asking -= 1
-        if model is not None:
-            self._origins.learn(((short(response), model),))
+        if made is not None:
+            self._origins.learn(((short(response), made),))
 
     async def run(self) -> None:
         """Tell for ever."""

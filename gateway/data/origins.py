@@ -1,9 +1,10 @@
-"""Which model made which response, so that `previous_response_id` goes to the model that has it.
+"""Which model made which response, so that whoever asks for it again asks the model that has it.
 
-A Responses API keeps its answers on its own server. The next turn must go there for as long as that model serves. What
-one worker learns the others hear of over the control channel, a moment later; other gateways, and those who come after
-a restart, read it in Redis (`elsewhere`). Where nobody knows, the sticky arm is asked, and on its "not found" the other
-one.
+A Responses API keeps its answers on its own server. The next turn (`previous_response_id`), and whoever looks at the
+answer or cancels it, must go there for as long as that model serves; and of a model with several servers, to the one
+that made it. What one worker learns the others hear of over the control channel, a moment later; other gateways, and
+those who come after a restart, read it in Redis (`elsewhere`). Where nobody knows, the sticky arm is asked, and on its
+"not found" the other one; so are a model's servers, one after another.
 
 Memory is bounded; the oldest is forgotten first. Kept are 64 bits of a hash of each id: to know that a response exists
 is a right, and ids of one tenant are no business of another process.
@@ -12,8 +13,12 @@ is a right, and ids of one tenant are no business of another process.
 import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
+
+from gateway.upstream.client import Stream
+from gateway.upstream.encoding import opening
 
 MOST_REMEMBERED: Final = 50_000
 """About 8 MB. A conversation's next turn comes within minutes; at ten answers a second this is an hour and more."""
@@ -37,6 +42,32 @@ def says_not_found(status: int, body: bytes) -> bool:
     return status == _NOT_FOUND or (status == _BAD_REQUEST and _NOT_FOUND_CODE in body)
 
 
+async def lacks(stream: Stream) -> bool:
+    """Whether a server answers that it does not have the response."""
+    if stream.status != _BAD_REQUEST:
+        return stream.status == _NOT_FOUND
+    begun = await stream.seen(OPENING_BYTES)
+    return says_not_found(stream.status, opening(stream.headers, begun, OPENING_BYTES) or b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Who made a response: the model, and its server's place where it has several."""
+
+    model: str
+    server: str = ""
+
+    @classmethod
+    def read(cls, note: str) -> "Made":
+        """What `__str__` wrote. A gateway of an earlier version takes a note with a server for an unknown model."""
+        model, _, server = note.partition(" ")
+        return cls(model, server)
+
+    def __str__(self) -> str:
+        """A note of it; names of models hold no spaces."""
+        return f"{self.model} {self.server}" if self.server else self.model
+
+
 class Origins:
     """What one worker knows."""
 
@@ -49,13 +80,14 @@ class Origins:
     def __len__(self) -> int:
         return len(self._made)
 
-    def of(self, response: str) -> str | None:
-        """The model that made the response, None where it is not known here."""
-        return self._made.get(short(response))
+    def of(self, response: str) -> Made | None:
+        """Who made the response, None where it is not known here."""
+        note = self._made.get(short(response))
+        return None if note is None else Made.read(note)
 
-    def note(self, endpoint: str, response: str, model: str) -> None:
+    def note(self, endpoint: str, response: str, maker: Made) -> None:
         """A model has made a response through this worker."""
-        made = (short(response), model)
+        made = (short(response), str(maker))
         self.learn((made,))
         self._news.append(made)
         self._untold.append((endpoint, made))

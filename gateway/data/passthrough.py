@@ -4,6 +4,9 @@ Uploads, downloads, multipart, audio and ranges: bytes go on as they come, and w
 Nothing is parsed, split, mirrored or counted as evidence; the model's name in a body stays what the client wrote. So no
 bound on the body holds here, since none is kept. What comes of a broken answer is a broken connection.
 
+An answer that a Responses API keeps is where it was made: who looks at it below `/v1/responses/`, or cancels it, asks
+the model that made it, as the next turn of its conversation does (`gateway.data.origins`), and otherwise stable.
+
 A path is passed only where the file names it; `/v1/files/*` names all below `/v1/files/`. A path with dot segments is
 never passed: what the model server makes of it would not be what was named.
 """
@@ -18,6 +21,7 @@ from urllib.parse import unquote
 from gateway.data.api import upstream_error
 from gateway.data.cycle import Cycle
 from gateway.data.incoming import Incoming
+from gateway.data.origins import Made, lacks
 from gateway.data.proxy import trailers_for
 from gateway.data.record import Recorder
 from gateway.upstream.asking import Asker
@@ -27,10 +31,14 @@ from gateway.upstream.headers import ANSWER, RawHeaders, end_to_end
 from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.prepare import untouched
 from gateway.upstream.target import Place
+from routing.arms import Arm
 from routing.exposure import Route
 from shadow.exchange import Outcome
 
 _BELOW: Final = "/*"
+_RESPONSES: Final = "/v1/responses/"
+_NO_RESPONSES: Final = frozenset({"", "input_tokens", "compact"})
+"""What is there beside responses, and keeps nothing."""
 _MOST_ESCAPES: Final = 4
 """Who escapes an escape more often hides something."""
 _FIRST_REJECTION: Final = 400
@@ -39,12 +47,34 @@ _FIRST_SERVER_ERROR: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """One request on its way through."""
+    """One request on its way through.
+
+    `is_kept`: it asks for a kept answer; `made` by whom, where that is known; `candidate`: the model that may have it
+    beside stable, empty where none has.
+    """
 
     incoming: Incoming
     route: Route
     request_id: str
-    has_body: bool
+    made: Made | None = None
+    candidate: str = ""
+    is_kept: bool = False
+
+    @property
+    def has_body(self) -> bool:
+        """Whether there is something to send on."""
+        return self.incoming.is_chunked or bool(self.incoming.content_length)
+
+    @property
+    def arms(self) -> tuple[tuple[Arm, str], ...]:
+        """Who is asked, and who else where that one does not have it; whose body is on its way is asked once."""
+        stable = (Arm.STABLE, self.route.stable.model)
+        if not self.candidate:
+            return (stable,)
+        candidate = (Arm.CANDIDATE, self.candidate)
+        if self.made is not None:
+            return (candidate,) if self.made.model == self.candidate else (stable,)
+        return (stable,) if self.has_body else (stable, candidate)
 
 
 class Passthrough:
@@ -67,48 +97,85 @@ class Passthrough:
     async def serve(self, passing: Passing, cycle: Cycle) -> None:
         """Pass the request, and its answer; raises `ApiError` where the model server gives none."""
         began, outcome = monotonic(), Outcome.FAILED
+        arm = passing.arms[0][0]
         try:
-            outcome = await self._exchange(passing, cycle)
+            arm, outcome = await self._exchange(passing, cycle)
         except UpstreamFailure as error:
             raise upstream_error(error.kind) from error
         except CancelledError:
             outcome = Outcome.CANCELLED
             raise
         finally:
-            self._recorder.passed(passing.route.endpoint, outcome, monotonic() - began)
+            self._recorder.passed(passing.route.endpoint, arm, outcome, monotonic() - began)
 
-    async def _exchange(self, passing: Passing, cycle: Cycle) -> Outcome:
-        stream = await self._open(passing, cycle)
+    async def _exchange(self, passing: Passing, cycle: Cycle) -> tuple[Arm, Outcome]:
+        arm, stream = await self._found(passing, cycle)
         try:
-            cycle.start(stream.status, _answer_headers(passing, stream.headers))
+            cycle.start(stream.status, _answer_headers(passing, arm, stream.headers))
             chunk = stream.take()
             while not stream.complete:
                 cycle.write(chunk)
                 await cycle.room()
                 chunk = await stream.read()
             cycle.end(chunk, trailers_for(passing.incoming, stream))
-            return _told(stream)
+            return arm, _told(stream)
         except UpstreamFailure as error:
             stream.server.failed(error.kind)
             cycle.abort()
-            return Outcome.FAILED
+            return arm, Outcome.FAILED
         finally:
             stream.close()
 
-    async def _open(self, passing: Passing, cycle: Cycle) -> Stream:
-        incoming, target = passing.incoming, self._asker.target(passing.route.stable.model)
+    async def _found(self, passing: Passing, cycle: Cycle) -> tuple[Arm, Stream]:
+        """The answer of the first arm that has what is asked for; of the first one, where none has."""
+        (arm, model), *others = passing.arms
+        stream = await self._open(passing, model, cycle)
+        for other, name in others:
+            try:
+                if not await lacks(stream):
+                    break
+                found = await self._open(passing, name, cycle)
+            except UpstreamFailure:
+                break
+            except BaseException:
+                stream.close()
+                raise
+            if found.status < _FIRST_REJECTION:
+                stream.close()
+                return other, found
+            found.close()
+        return arm, stream
+
+    async def _open(self, passing: Passing, model: str, cycle: Cycle) -> Stream:
+        incoming, target = passing.incoming, self._asker.target(model)
         framing = b""
-        if passing.has_body:
-            length = incoming.content_length
-            framing = b"transfer-encoding: chunked\r\n" if length is None else b"content-length: %d\r\n" % length
+        if incoming.is_chunked:
+            framing = b"transfer-encoding: chunked\r\n"
+        elif incoming.content_length is not None:
+            framing = b"content-length: %d\r\n" % incoming.content_length
 
         def write(place: Place) -> Outgoing:
             return untouched(
                 target, place, incoming.method, incoming.path, incoming.passed, query=incoming.query, framing=framing
             )
 
-        body = _pieces(cycle) if passing.has_body else None
-        return await self._asker.open(target.name, write, self._asker.deadlines(target), insist=True, pieces=body)
+        return await self._asker.open(
+            model,
+            write,
+            self._asker.deadlines(target),
+            insist=True,
+            first=passing.made.server if passing.made is not None and passing.made.model == model else "",
+            lacks=lacks if passing.is_kept and not passing.has_body else None,
+            pieces=_pieces(cycle) if passing.has_body else None,
+        )
+
+
+def kept_response(path: str) -> str | None:
+    """The id of the response that a path is of, None where it is of none."""
+    if not path.startswith(_RESPONSES):
+        return None
+    name = path[len(_RESPONSES) :].partition("/")[0]
+    return None if name in _NO_RESPONSES else name
 
 
 async def _pieces(cycle: Cycle) -> AsyncIterator[bytes]:
@@ -130,7 +197,7 @@ def _has_dot_segments(path: str) -> bool:
     return True
 
 
-def _answer_headers(passing: Passing, upstream: RawHeaders) -> RawHeaders:
+def _answer_headers(passing: Passing, arm: Arm, upstream: RawHeaders) -> RawHeaders:
     headers = end_to_end(upstream, ANSWER)
     request_id = passing.request_id.encode()
     if not any(name == b"x-request-id" for name, _ in headers):
@@ -138,7 +205,7 @@ def _answer_headers(passing: Passing, upstream: RawHeaders) -> RawHeaders:
     return [
         *headers,
         (b"x-driftgate-endpoint", passing.route.endpoint.encode()),
-        (b"x-driftgate-arm", b"stable"),
+        (b"x-driftgate-arm", arm.value.encode()),
         (b"x-driftgate-request-id", request_id),
     ]
 

@@ -27,7 +27,7 @@ from gateway.data.draft import CAPTURE_BYTES, Draft
 from gateway.data.events import FirstEvent, first_event, is_error_object
 from gateway.data.firstbyte import FirstByteTimes
 from gateway.data.incoming import Incoming
-from gateway.data.origins import says_not_found
+from gateway.data.origins import lacks, says_not_found
 from gateway.data.presenting import Presenter, is_presentable, presenter, with_length
 from gateway.upstream.asking import Asker
 from gateway.upstream.client import Hears, Stream
@@ -209,8 +209,10 @@ class Proxy:
         self, draft: Draft, model: str, deadlines: Deadlines, *, insist: bool
     ) -> Coroutine[Awaited | None, None, Stream]:
         target = self.asker.target(model)
+        one_of_several = len(target.places) > 1
 
         def write(place: Place) -> Outgoing:
+            draft.server = str(place) if one_of_several else ""
             incoming = draft.asked.incoming
             request = self.asker.preparer.request(
                 target,
@@ -225,8 +227,12 @@ class Proxy:
             draft.attempt_at = monotonic()
             return request
 
+        if not draft.follows:
+            return self.asker.open(model, write, deadlines, insist=insist, moves_on=True)
         # what a request goes on with is kept by one server: another could only say that it has not got it
-        return self.asker.open(model, write, deadlines, insist=insist, moves_on=not draft.continues)
+        first = draft.made.server if draft.made is not None and draft.made.model == model else ""
+        asked_of = lacks if one_of_several else None
+        return self.asker.open(model, write, deadlines, insist=insist, first=first, lacks=asked_of)
 
     async def _relay(self, draft: Draft, opened: Opened, cycle: Cycle) -> None:
         stream = opened.stream

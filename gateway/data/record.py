@@ -5,7 +5,7 @@ from time import monotonic
 from gateway.data.counts import Counts, counted, dropped
 from gateway.data.draft import Draft
 from gateway.data.handover import HandOver
-from gateway.data.origins import OPENING_BYTES, Origins, response_id
+from gateway.data.origins import OPENING_BYTES, Made, Origins, response_id
 from gateway.data.sticky import Keyed
 from gateway.data.tally import DURATION_BOUNDS, FIRST_BYTE_BOUNDS, OVERHEAD_BOUNDS, Tally
 from gateway.data.tracing import Tracing
@@ -41,7 +41,7 @@ class Recorder:
         if draft.opening and (begun := opening(draft.answer_headers, draft.opening, OPENING_BYTES)):
             response = response_id(begun)
             if response is not None:
-                self._origins.note(draft.route.endpoint, response, draft.answered_by)
+                self._origins.note(draft.route.endpoint, response, Made(draft.answered_by, draft.server))
         grant = draft.assignment.grant
         if draft.assignment.is_set_apart:
             by = draft.assignment.by
@@ -57,9 +57,9 @@ class Recorder:
         """Whether the trace of this request says what its answer says of itself, so that it must be kept."""
         return self._tracing is not None and self._tracing.reads(asked)
 
-    def passed(self, endpoint: str, outcome: Outcome, seconds: float) -> None:
+    def passed(self, endpoint: str, arm: Arm, outcome: Outcome, seconds: float) -> None:
         """A request on a path that is passed through is over."""
-        meters = self._meters_of(endpoint, "stable")
+        meters = self._meters_of(endpoint, arm.value)
         meters.outcomes[outcome] += 1
         meters.duration.add(seconds)
 

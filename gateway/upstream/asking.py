@@ -7,9 +7,12 @@ Where a server cannot be connected to, nothing was sent, and another server of t
 model's budget of retries lasts. So is it, where the caller allows that, for a request that a server has no room for:
 429 and 503 say that nothing was made of it (RFC 6585 §4, RFC 9110 §15.6.4), and the official clients send such a
 request again, too. Any other status may come after the model has worked, and is an answer.
+
+What one server keeps, such as a response that a conversation goes on with, is asked of that server first, and of the
+others where it does not have it.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final, TypeAlias
@@ -37,6 +40,8 @@ _REJECTIONS: Final = 400
 
 Write: TypeAlias = Callable[[Place], Outgoing]
 """Writes a request to one of a model's places."""
+Lacks: TypeAlias = Callable[[Stream], Awaitable[bool]]
+"""Whether an answer is that the server does not have what is asked for; leaves the answer to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,34 +97,39 @@ class Asker:
         *,
         insist: bool,
         moves_on: bool = False,
+        first: str = "",
+        lacks: Lacks | None = None,
         pieces: AsyncIterator[bytes] | None = None,
     ) -> Stream:
         """Ask one of the model's servers, and wait for the answer's head; raises `UpstreamFailure`.
 
         `insist`: ask, even if all of them failed lately. `moves_on`: where a server has no room, ask another; the last
-        refusal is the answer where none has. `pieces`: the body follows, as it comes. The caller tells `stream.server`
-        what came of the answer.
+        refusal is the answer where none has. `first`: the place to ask first, where it is well. `lacks`: where a server
+        does not have what is asked for, ask the others likewise. `pieces`: the body follows, as it comes. The caller
+        tells `stream.server` what came of the answer.
         """
         model = self._models[model_name]
         model.budget.earn()
         tried: list[Server] = []
-        stream = await self._connected(model, model.choose(insist=insist), tried, write, deadlines, pieces)
-        while moves_on and stream.status in _NO_ROOM:
-            kind = f"status_{stream.status}"
-            another = model.another(tried, kind)
-            if another is None:
-                break
-            try:
+        server = model.choose(insist=insist, first=first)
+        stream = await self._connected(model, server, tried, write, deadlines, pieces)
+        if lacks is None and not (moves_on and stream.status in _NO_ROOM):
+            return stream
+        try:
+            while kind := await _declined(stream, lacks, moves_on=moves_on):
+                another = model.another(tried, kind)
+                if another is None:
+                    break
                 following = await self._connected(model, another, tried, write, deadlines, None)
-            except UpstreamFailure:
-                break
-            except BaseException:
+                if stream.status >= _SERVER_ERRORS:
+                    stream.server.failed(kind)
                 stream.close()
-                raise
-            if stream.status >= _SERVER_ERRORS:
-                stream.server.failed(kind)
+                stream = following
+        except UpstreamFailure:
+            return stream
+        except BaseException:
             stream.close()
-            stream = following
+            raise
         return stream
 
     async def _connected(
@@ -205,6 +215,13 @@ class Asker:
     def close(self) -> None:
         """Close every connection now."""
         self.client.close()
+
+
+async def _declined(stream: Stream, lacks: Lacks | None, *, moves_on: bool) -> str:
+    """Why another server is asked; empty where this is the answer."""
+    if moves_on and stream.status in _NO_ROOM:
+        return f"status_{stream.status}"
+    return "not_found" if lacks is not None and await lacks(stream) else ""
 
 
 async def _read(stream: Stream, began: float) -> Whole:

@@ -85,6 +85,10 @@ class Stream:
         """The bytes that are here already."""
         return self._exchange.take()
 
+    async def seen(self, most: int) -> bytes:
+        """What the answer begins with, left to be taken: all of it, or `most` bytes and more."""
+        return await self._exchange.seen(most)
+
     async def read(self) -> bytes:
         """The next bytes; empty at the end. Raises `UpstreamFailure`."""
         return await self._exchange.read()

@@ -88,6 +88,16 @@ class Exchange:
             await self._waiter
         return self.take()
 
+    async def seen(self, most: int) -> bytes:
+        """What the answer begins with, left where it is: all of it, or `most` bytes and more.
+
+        Where the answer breaks, what came before; who reads on is told.
+        """
+        while not self.complete and self._error is None and self._buffered < most:
+            self._waiter = waiter(self._loop)
+            await self._waiter
+        return b"".join(self._chunks)
+
     def take(self) -> bytes:
         """The bytes that are here already, without waiting."""
         chunks = self._chunks

@@ -75,13 +75,16 @@ class Servers:
         self.all = tuple(servers)
         self._turn = 0
 
-    def choose(self, *, insist: bool) -> Server:
-        """The server to ask; raises `LeftAlone`. `insist`: ask one in any case."""
+    def choose(self, *, insist: bool, first: str = "") -> Server:
+        """The server to ask; raises `LeftAlone`. `insist`: ask one in any case. `first`: the place to ask, if well."""
         now = monotonic()
         server: Server | None = self.all[0]
         if len(self.all) > 1:
-            self._turn += 1
-            server = choose(self.all, now, insist=insist, turn=self._turn)
+            wanted = [each for each in self.all if str(each.place) == first] if first else []
+            server = choose(wanted, now, insist=False)
+            if server is None:
+                self._turn += 1
+                server = choose(self.all, now, insist=insist, turn=self._turn)
         elif not insist and not (self.all[0].passes_check and self.all[0].breaker.admits(now)):
             server = None
         if server is None:

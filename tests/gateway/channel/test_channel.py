@@ -15,7 +15,7 @@ from gateway.channel.client import ControlClient
 from gateway.channel.messages import FRAME_LIMIT, FromControl, Hello, RollBack, RouteUpdate, frame
 from gateway.channel.series import merged, series
 from gateway.channel.server import ControlServer, Settled
-from gateway.data.origins import Origins
+from gateway.data.origins import Made, Origins
 from routing.exposure import Generation, Grant, Route
 
 pytestmark = pytest.mark.anyio
@@ -95,11 +95,11 @@ async def test_what_one_worker_notes_the_others_of_its_role_learn(path: Path) ->
     ):
         await until(lambda: len(server.connected) == 3)
         for number in range(2_500):
-            one.origins.note("chat", f"resp_{number}", "new")
+            one.origins.note("chat", f"resp_{number}", Made("new"))
         await until(lambda: len(two.origins) == 2_500)
-        two.origins.note("chat", "resp_of_two", "old")
-        await until(lambda: one.origins.of("resp_of_two") == "old")
-        assert two.origins.of("resp_7") == "new"
+        two.origins.note("chat", "resp_of_two", Made("old"))
+        await until(lambda: one.origins.of("resp_of_two") == Made("old"))
+        assert two.origins.of("resp_7") == Made("new")
         assert len(it.origins) == 0
         assert (one.got, two.got, it.got) == ([], [], [])
         assert (await server.settle(server.push(LATCH), 5.0)).acknowledged == 3

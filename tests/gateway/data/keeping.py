@@ -24,13 +24,14 @@ class Keeper:
 
     async def __call__(self, asked: Asked, line: Line) -> None:
         """Answer as the script of a `model_server`."""
-        body = json.loads(asked.body)
-        previous = body.get("previous_response_id")
+        below = asked.path.removeprefix("/v1/responses").strip("/").partition("/")[0]
+        body = json.loads(asked.body or b"{}")
+        previous = below or body.get("previous_response_id")
         if previous is not None and previous not in self.kept:
             status, error = self.not_found
             await line.send(whole(json.dumps(error).encode(), status))
             return
-        made = f"resp_{self.name}_{len(self.kept)}"
+        made = below or f"resp_{self.name}_{len(self.kept)}"
         self.kept.add(made)
         response = {"id": made, "object": "response", "model": self.name, "output": []}
         if body.get("stream"):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.data.elsewhere import LOOK_SECONDS, Elsewhere
-from gateway.data.origins import Origins, response_id, short
+from gateway.data.origins import Made, Origins, response_id, short
 from routing.arms import Arm
 from routing.connecting import connect
 from routing.made_store import MadeStore
@@ -136,7 +136,7 @@ async def test_what_another_worker_saw_is_known_here() -> None:
     async with both(Keeper("old"), Keeper("new", kept={"resp_7"})) as (plane, stable, _):
         plane.expose(1)
         elsewhere = Origins()
-        elsewhere.note("chat", "resp_7", "new")
+        elsewhere.note("chat", "resp_7", Made("new"))
         plane.origins.learn(elsewhere.take_news())
         assert (await ask(plane, "resp_7")).headers["x-driftgate-arm"] == "candidate"
         assert stable.asked == []
@@ -218,8 +218,9 @@ def test_memory_is_bounded_and_the_oldest_is_forgotten(ids: list[str], most: int
     """The last ones are known, and no more than the bound is kept."""
     origins = Origins(most)
     for number, each in enumerate(ids):
-        origins.note("chat", each, f"m{number}")
+        origins.note("chat", each, Made(f"m{number}", "" if number % 2 else f"h:{number}/v1"))
     assert len(origins) == min(most, len(set(ids)))
     for each in dict.fromkeys(ids[-1:]):
-        assert origins.of(each) == f"m{len(ids) - 1}"
+        number = len(ids) - 1
+        assert origins.of(each) == Made(f"m{number}", "" if number % 2 else f"h:{number}/v1")
     assert origins.of("never made") is None
