@@ -49,7 +49,7 @@ class MirrorUpstream:
         self,
         model_name: str,
         path: str,
-        headers: Iterable[tuple[str, str]],
+        headers: Iterable[tuple[bytes, bytes]],
         body: bytes,
         *,
         deadline_seconds: float,

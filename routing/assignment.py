@@ -7,9 +7,11 @@ An assignment is a hash of the key under the rollout's salt, compared with the w
 arm, on every worker, after every restart) and monotone (a wider weight only ever adds keys to the candidate).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from routing.arms import Arm
 from routing.bucketing import bucket
@@ -32,9 +34,11 @@ class AssignedBy(StrEnum):
     """Goes on with an earlier answer, and so to the arm that made that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """The arm of one request, and the grant it was made under (None: no rollout had a live lease)."""
+class Assignment(msgspec.Struct, frozen=True, gc=False):
+    """The arm of one request, and the grant it was made under (None: no rollout had a live lease).
+
+    A struct of msgspec, as everything of which each request makes one: a frozen dataclass takes five times as long.
+    """
 
     arm: Arm
     by: AssignedBy
@@ -95,7 +99,8 @@ def assign(
         from_candidate = continues.model == grant.candidate and grant.exposes
         return Assignment(Arm.CANDIDATE if from_candidate else Arm.STABLE, AssignedBy.CONTINUED, grant)
     if continues is not None:
-        return replace(assign(grant, key, attributes=attributes, crowded=crowded), by=AssignedBy.CONTINUED)
+        drawn = assign(grant, key, attributes=attributes, crowded=crowded)
+        return Assignment(drawn.arm, AssignedBy.CONTINUED, drawn.grant)
     if grant.include and not attributes.isdisjoint(grant.include):
         return Assignment(Arm.CANDIDATE, AssignedBy.RING, grant)
     if crowded:

@@ -42,6 +42,9 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     """The client left first."""
 
+    __hash__ = str.__hash__
+    """An enumeration's own is Python code, and each request counts its outcome."""
+
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One request and what came of it. Instants are Unix seconds, durations milliseconds.
@@ -82,7 +85,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fa
     failure: str
     status: int
     path: str
-    headers: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[bytes, bytes], ...]
     request_body: bytes
     answer_body: bytes
     complete: bool

@@ -23,7 +23,7 @@ from shadow.pacing import Pace
 
 MOST_IN_FLIGHT: Final = 64
 """Per model. Model servers batch some dozens of requests; the rest of their capacity is the users'."""
-SHADOW_HEADER: Final = ("x-driftgate-shadow", "1")
+SHADOW_HEADER: Final = (b"x-driftgate-shadow", b"1")
 
 _OURS: Final = frozenset({"saturated", "unknown_model", "malformed_request", "oversized", "overlong"})
 """Kinds of failure that are the mirror's own bounds, or its own doing."""
@@ -50,7 +50,7 @@ class Upstream(Protocol):
         self,
         model_name: str,
         path: str,
-        headers: Iterable[tuple[str, str]],
+        headers: Iterable[tuple[bytes, bytes]],
         body: bytes,
         *,
         deadline_seconds: float,

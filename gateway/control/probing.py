@@ -60,7 +60,7 @@ async def probe(upstream: Upstream, model: str) -> None:
 
 async def _asked(upstream: Upstream, model: str, options: dict[str, int]) -> Reply:
     question = {"model": model, "messages": [{"role": "user", "content": "Say OK."}], **options}
-    headers = [("content-type", "application/json")]
+    headers = [(b"content-type", b"application/json")]
     try:
         return await upstream.unary(model, CHAT, headers, json.dumps(question).encode(), deadline_seconds=PROBE_SECONDS)
     except UpstreamFailure as error:

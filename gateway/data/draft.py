@@ -4,9 +4,10 @@ The one mutable record of a request: the proxy writes to it as things happen, an
 into values. It holds no connection and decides nothing.
 """
 
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
+
+import msgspec
 
 from gateway.config.model import Endpoint
 from gateway.data.origins import OPENING_BYTES, Made
@@ -24,8 +25,7 @@ CAPTURE_BYTES: Final = 1024 * 1024
 """Of an answer, for comparison: a long text is 50 KB, and what is above this is no text."""
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(msgspec.Struct):
     """One request being served. Instants `…_at` are monotonic, but for `began_at` (Unix seconds)."""
 
     asked: Keyed
@@ -43,7 +43,7 @@ class Draft:
     stable_failed: bool = False
     broke: str = ""
     status: int = 0
-    answer_headers: RawHeaders = field(default_factory=list)
+    answer_headers: RawHeaders = msgspec.field(default_factory=list)
     outcome: Outcome = Outcome.FAILED
     attempt_at: float = 0.0
     first_byte_at: float = 0.0
@@ -57,7 +57,7 @@ class Draft:
     opening: bytes | None = None
     """The answer's first bytes, where its id is looked for in them; None where it is not."""
     captures: bool = False
-    captured: list[bytes] = field(default_factory=list)
+    captured: list[bytes] = msgspec.field(default_factory=list)
     captured_bytes: int = 0
     capture_whole: bool = True
 
@@ -129,7 +129,7 @@ def exchange_of(draft: Draft, now: float) -> Exchange:
         failure=draft.failure,
         status=draft.status,
         path=asked.incoming.path,
-        headers=tuple([(str(name, "latin-1"), str(value, "latin-1")) for name, value in asked.incoming.passed]),
+        headers=tuple(asked.incoming.passed),
         request_body=asked.body,
         answer_body=answer or b"",
         complete=answer is not None and draft.outcome is not Outcome.CANCELLED and not draft.broke,

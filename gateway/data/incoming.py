@@ -4,8 +4,9 @@ Ambiguity is refused here (RFC 9112 §3.2): a request with no Host, or two, is a
 might each believe another one.
 """
 
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+import msgspec
 
 from gateway.data.api import CLOSE, ApiError
 from gateway.data.cycle import Cycle
@@ -54,15 +55,14 @@ _TAKING_TRAILERS: Final = ((b"te", b"trailers"), (b"connection", b"te"))
 """Said anew on our own connection: the client's own words are for its own."""
 
 
-@dataclass(slots=True)
-class Incoming:
+class Incoming(msgspec.Struct):
     """A request's head. `passed` are the headers that go upstream; `own` the x-driftgate ones without their prefix."""
 
     method: str
     path: str
     query: bytes
-    passed: RawHeaders = field(default_factory=list)
-    own: dict[bytes, bytes] = field(default_factory=dict)
+    passed: RawHeaders = msgspec.field(default_factory=list)
+    own: dict[bytes, bytes] = msgspec.field(default_factory=dict)
     authorization: bytes = b""
     api_key: bytes = b""
     length: bytes = b""

@@ -16,10 +16,11 @@ must be said first.
 """
 
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from functools import lru_cache
 from time import monotonic
 from typing import Final
+
+import msgspec
 
 from gateway.data.api import broken_stream
 from gateway.data.cycle import Cycle
@@ -50,8 +51,7 @@ _NO_STATUS_CLASS: Final = 5
 """No answer is as bad as a server's error."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True):
     """An answer that the client will get: its head, and the bytes that are here already."""
 
     arm: Arm
@@ -60,8 +60,7 @@ class Opened:
     is_events: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """Why the candidate's answer was not taken, and the class (hundreds) of its status.
 
     `server` is the one to blame if stable takes the same request.

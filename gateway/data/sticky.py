@@ -4,7 +4,7 @@ The first of the endpoint's sources that is present is the key. With none of the
 assigned by its request id, and marked keyless.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.config.fields import KeyKind, KeySource
 from gateway.config.model import Endpoint
@@ -16,8 +16,7 @@ LONGEST_SLICE_VALUE = 64
 """Slice values are names; longer ones are cut, so that no prompt ends up in a counter's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Keyed:
+class Keyed(msgspec.Struct, frozen=True):
     """A request in all that keys may be read from. `model_span` is where its model's name stands in the body."""
 
     incoming: Incoming

@@ -23,7 +23,7 @@ from gateway.upstream.client import Client, Stream, Whole, whole_of
 from gateway.upstream.encoding import plain
 from gateway.upstream.errors import BrokenAnswer, ConnectFailed, Saturated, UpstreamFailure
 from gateway.upstream.exchange import Deadlines
-from gateway.upstream.headers import READ_HERE, RawHeaders, end_to_end
+from gateway.upstream.headers import READ_HERE, end_to_end
 from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.prepare import Preparer, targets_of
 from gateway.upstream.servers import Server, Servers
@@ -166,7 +166,7 @@ class Asker:
         self,
         model_name: str,
         path: str,
-        headers: Iterable[tuple[str, str]],
+        headers: Iterable[tuple[bytes, bytes]],
         body: bytes,
         *,
         deadline_seconds: float,
@@ -174,13 +174,13 @@ class Asker:
     ) -> Reply:
         """The whole answer of a model, streamed or not; raises `UpstreamFailure`. `path` begins with `/v1`.
 
-        `insist`: ask, even if the model's servers failed lately. Headers are filtered as on the data path, but that
-        `x-driftgate-shadow` passes: it marks mirrors.
+        `insist`: ask, even if the model's servers failed lately. Headers, their names in lower case, are filtered as on
+        the data path, but that `x-driftgate-shadow` passes: it marks mirrors.
         """
         target = self.target(model_name)
-        raw: RawHeaders = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-        passed = end_to_end(raw, READ_HERE)
-        if SHADOW_MARK in raw:
+        asked = list(headers)
+        passed = end_to_end(asked, READ_HERE)
+        if SHADOW_MARK in asked:
             passed.append(SHADOW_MARK)
 
         def write(place: Place) -> Outgoing:

@@ -10,9 +10,10 @@ called at the high-water mark and `_let_come` once they are taken.
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from time import monotonic
 from typing import Final
+
+import msgspec
 
 from gateway.upstream.errors import BrokenAnswer, TimedOut, UpstreamFailure
 from gateway.upstream.headers import RawHeaders
@@ -29,8 +30,7 @@ MAX_INFORMATIONAL: Final = 16
 """1xx answers before the real one; more is a flood."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deadlines:
+class Deadlines(msgspec.Struct, frozen=True, gc=False):
     """Seconds allowed: to connect (waiting for a free slot included), to the first byte, between chunks, in all."""
 
     connect: float = 5.0

@@ -1,12 +1,11 @@
 """A request as it goes to one server, whichever protocol carries it."""
 
-from dataclasses import dataclass
+import msgspec
 
 from gateway.upstream.target import Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """A request: `head` is HTTP/1.1's, and ends with its blank line. `headers_only`: its answer has no body.
 
     `model` names the pool: two models share no connections, not even on one server. `chunked`: its body follows in

@@ -11,7 +11,7 @@ from routing.bucketing import key_hash
 from shadow.answer import Answer, Ask, Json, ToolCall
 from shadow.exchange import PLAIN, Exchange
 
-_EXCHANGE = structs.replace(PLAIN, headers=(("content-type", "application/json"),))
+_EXCHANGE = structs.replace(PLAIN, headers=((b"content-type", b"application/json"),))
 
 
 def exchange(key: str = "user-1", request_id: str = "", **fields: Any) -> Exchange:

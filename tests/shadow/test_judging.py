@@ -41,7 +41,7 @@ async def test_grey_comparisons_are_asked_twice_in_either_order_and_the_others_n
         ("Paris.", "Rome, I think."), ("Rome, I think.", "Paris."),
         ("It is Paris.", "Rome, I think."), ("Rome, I think.", "It is Paris."),
     }  # fmt: skip
-    assert all(("x-driftgate-shadow", "1") in headers for _, _, headers, _ in upstream.asked)
+    assert all((b"x-driftgate-shadow", b"1") in headers for _, _, headers, _ in upstream.asked)
 
 
 async def test_a_judge_that_contradicts_itself_puts_the_comparison_half_way() -> None:

@@ -20,7 +20,7 @@ async def test_the_mirror_asks_what_the_application_asked() -> None:
     heard = await Mirror(upstream).ask(of, "new")
     assert isinstance(heard.said, Answer)
     assert (heard.said.text, heard.failed) == ("Rome.", False)
-    assert upstream.asked == [("new", of.path, (*of.headers, ("x-driftgate-shadow", "1")), of.request_body)]
+    assert upstream.asked == [("new", of.path, (*of.headers, (b"x-driftgate-shadow", b"1")), of.request_body)]
 
 
 async def test_a_streamed_request_is_mirrored_as_a_stream() -> None:

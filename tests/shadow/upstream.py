@@ -42,7 +42,7 @@ class FakeUpstream:
     """Answers by script, and remembers what it was asked. While `held`, it answers nothing."""
 
     scripts: dict[str, Script]
-    asked: list[tuple[str, str, tuple[tuple[str, str], ...], bytes]] = field(default_factory=list)
+    asked: list[tuple[str, str, tuple[tuple[bytes, bytes], ...], bytes]] = field(default_factory=list)
     held: anyio.Event | None = None
     in_flight: int = 0
     most_in_flight: int = 0
@@ -51,7 +51,7 @@ class FakeUpstream:
         self,
         model_name: str,
         path: str,
-        headers: Iterable[tuple[str, str]],
+        headers: Iterable[tuple[bytes, bytes]],
         body: bytes,
         *,
         deadline_seconds: float,

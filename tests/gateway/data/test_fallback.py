@@ -296,8 +296,8 @@ async def test_a_mirror_stage_counts_and_hands_over_without_exposing() -> None:
     assert (exchange.weight_bps, exchange.assigned, exchange.keyless) == (0, Arm.STABLE, False)
     assert exchange.answer_body == answer.content
     assert b'"model":"chat"' in exchange.request_body
-    assert ("x-custom", "kept") in exchange.headers
-    assert not {name for name, _ in exchange.headers} & {"authorization", "x-driftgate-key"}
+    assert (b"x-custom", b"kept") in exchange.headers
+    assert not {name for name, _ in exchange.headers} & {b"authorization", b"x-driftgate-key"}
     assert len(exchange.vote_key) == 32
     assert "u-1" not in exchange.vote_key
 

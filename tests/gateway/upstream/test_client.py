@@ -1,13 +1,13 @@
 """The upstream client against servers that do what servers do."""
 
 import asyncio
-from dataclasses import replace
 
 import anyio
 import anyio.lowlevel
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from gateway.upstream.errors import BrokenAnswer, ConnectFailed, Saturated, TimedOut, UpstreamFailure
 from gateway.upstream.exchange import Deadlines
@@ -295,7 +295,7 @@ async def test_two_models_on_one_server_share_no_connections() -> None:
         await line.send(whole(b"ok"))
 
     async with model_server(script) as server:
-        slow, quick = (replace(request(server.port, body), model=body.decode()) for body in (b"slow", b"quick"))
+        slow, quick = (structs.replace(request(server.port, body), model=body.decode()) for body in (b"slow", b"quick"))
         with running_client(max_connections=1) as client:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(client.open_stream, slow, PATIENT)
