@@ -24,6 +24,7 @@ from rollback.forecast_runs import Leaving, advance, floor_of, generator, leavin
 from rollback.forecast_streams import StageSetting
 from rollback.plan import BudgetClass, Plan
 from rollback.profiles import Profile, SignalProfile, Traffic
+from rollback.sequential import Floats
 from rollback.verdict import Side, Source, TestKind
 from routing import wording
 from routing.bucketing import WEIGHT_SCALE
@@ -152,8 +153,7 @@ def ensure_it_can_finish(made: Forecast) -> None:
 
 def _stage(setting: StageSetting, left: Leaving) -> StageForecast:
     traffic, stage = setting.traffic, setting.stage
-    at = np.sort(left.together)
-    late = float(at[int(0.9 * len(at))])
+    at, late = left.together, _late(left.together)
     mean = float(at[np.isfinite(at)].mean()) if late < inf else inf
     rate = traffic.requests_per_second
     return StageForecast(
@@ -174,7 +174,16 @@ def _waits_for(setting: StageSetting, left: Leaving, mean: float) -> str:
     if mean <= floor * 1.05:
         baked = setting.stage.bake_seconds * (setting.traffic.requests_per_second or 0.0)
         return "time" if baked >= floor else "keys"
-    return max(left.alone, key=lambda signal: float(np.median(left.alone[signal])), default="time")
+    return max(left.alone, key=lambda signal: _usual_and_late(left.alone[signal]), default="time")
+
+
+def _usual_and_late(at: Floats) -> tuple[float, float]:
+    return float(np.median(at)), _late(at)
+
+
+def _late(at: Floats) -> float:
+    """What one rollout in ten exceeds."""
+    return float(np.sort(at)[int(0.9 * len(at))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +234,7 @@ def _drift(settings: list[StageSetting], left: list[Leaving], limit: _Limit, tim
             break
     caught = walkers.caught
     enough = float(caught.mean()) >= 0.01  # noqa: PLR2004 - one in a hundred: nothing can be said of fewer
-    served = np.sort(walkers.served[caught])
+    served = walkers.served[caught]
     rate = settings[0].traffic.requests_per_second
     return DriftForecast(
         signal=signal,
@@ -236,7 +245,7 @@ def _drift(settings: list[StageSetting], left: list[Leaving], limit: _Limit, tim
         caught=float(caught.mean()),
         promoted=float(walkers.alive.mean()),
         candidate_requests=float(served.mean()) if enough else None,
-        late_candidate_requests=float(served[int(0.9 * len(served))]) if enough else None,
+        late_candidate_requests=_late(served) if enough else None,
         seconds=float(walkers.requests[caught].mean()) / rate if enough and rate else None,
     )
 

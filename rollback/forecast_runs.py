@@ -2,15 +2,16 @@
 
 The number of votes that a proof needs varies from rollout to rollout by half of itself, and a stage waits for the
 slowest of several proofs, so a formula for the mean is wrong by more than a forecast may be. Drawing is short (a few
-hundred rollouts, looked at after geometrically growing numbers of requests), and repeatable: the generator's seed is
-fixed, so the same plan and traffic give the same forecast.
+hundred rollouts, looked at after geometrically growing numbers of requests, from the first at which a stage may be left
+until none is waited for), and repeatable: the generator's seed is fixed, so the same plan and traffic give the same
+forecast.
 
 Not here: what is observed (`rollback.forecast_streams`), and what is made of it (`rollback.forecast`).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import inf
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil, inf, log
 from typing import Final
 
 import numpy as np
@@ -26,8 +27,14 @@ from routing.bucketing import WEIGHT_SCALE
 RUNS: Final = 200
 """A mean is then known to about 4 %."""
 
+APART: Final = 1.08
+"""Each look is so many times later than the one before: what happens between two of them is known to 4 %."""
+
 LOOKS: Final = 96
-"""From the first few votes to six times the expected number, each look about a tenth later than the one before."""
+"""No stage has more of them: what begins with three votes and goes on for long is looked at less often."""
+
+AT_ONCE: Final = 8
+"""So many looks are drawn together; when nothing is left to wait for, no more are."""
 
 AS_LONG: Final = 6.0
 """A stage is followed for so many times its expected length; hardly any proof needs longer."""
@@ -55,7 +62,7 @@ class Walkers:
 class Leaving:
     """When each rollout of a harmless candidate leaves a stage, in requests of the endpoint (inf: not in sight).
 
-    `alone` says by signal when that signal would let it, were it the only one.
+    `alone` says by signal when that signal would let it, were it the only one; not before the stage's floor.
     """
 
     together: Floats
@@ -110,14 +117,20 @@ def leaving(setting: StageSetting, random: np.random.Generator) -> Leaving:
     if setting.unanswerable() or not np.isfinite(floor) or not np.isfinite(slowest):
         never = np.full(RUNS, inf)
         return Leaving(never, dict.fromkeys(setting.guardrails, never))
-    grid = _looks(max(1.0, min(floor, slowest) / 8.0), AS_LONG * slowest, floor)
-    together = np.broadcast_to(grid >= floor, (RUNS, len(grid))).copy()
-    alone = {}
-    for signal in setting.guardrails:
-        flags = _followed(setting.streams(signal, setting.wanted(signal)), grid, None, random).answered
-        together &= flags
-        alone[signal] = _first(flags, grid)
-    return Leaving(np.maximum(floor, _first(together, grid, floor)), alone)
+    grid = _looks(floor, AS_LONG * slowest)
+    drawn = {signal: _Drawn(setting.streams(signal, setting.wanted(signal))) for signal in setting.guardrails}
+    shown: dict[str, list[Flags]] = {signal: [] for signal in drawn}
+    together: list[Flags] = []
+    for at in range(0, len(grid), AT_ONCE):
+        looks = grid[at : at + AT_ONCE]
+        for signal, streams in drawn.items():
+            shown[signal].append(_followed(streams.until(looks, random), None, len(looks)).answered)
+        everything = [flags[-1] for flags in shown.values()]
+        together.append(np.logical_and.reduce(everything) if everything else np.ones((RUNS, len(looks)), bool))
+        if np.logical_or.reduce([flags.any(axis=1) for flags in together]).all():
+            break
+    alone = {signal: _first(np.concatenate(flags, axis=1), grid) for signal, flags in shown.items()}
+    return Leaving(_first(np.concatenate(together, axis=1), grid), alone)
 
 
 def advance(
@@ -130,9 +143,19 @@ def advance(
     """
     streams = setting.streams(signal, drift)
     grid = _grid(setting, signal, drift, streams, others)
-    seen = _followed(streams, grid, walkers.wealth, random)
-    may_leave = seen.answered & ~seen.burning & (grid >= others[:, None])
-    caught_at, left_at = _first(seen.harm, grid), np.maximum(others, _first(may_leave, grid))
+    drawn, parts, may_leave = _Drawn(streams), list[_Followed](), list[Flags]()
+    undecided = walkers.alive
+    for at in range(0, len(grid), AT_ONCE):
+        looks = grid[at : at + AT_ONCE]
+        seen = _followed(drawn.until(looks, random), walkers.wealth, len(looks))
+        parts.append(seen)
+        may_leave.append(seen.answered & ~seen.burning & (looks >= others[:, None]))
+        undecided = undecided & ~seen.harm.any(axis=1) & ~may_leave[-1].any(axis=1)
+        if not undecided.any():
+            break
+    leaves = np.concatenate(may_leave, axis=1)
+    caught_at = _first(np.concatenate([seen.harm for seen in parts], axis=1), grid)
+    left_at = np.maximum(others, _first(leaves, grid))
     caught = walkers.alive & np.isfinite(caught_at) & (caught_at <= left_at)
     passed = walkers.alive & ~caught & np.isfinite(left_at)
     spent = np.where(caught, caught_at, np.where(passed, left_at, 0.0))
@@ -140,9 +163,10 @@ def advance(
     walkers.served += spent * setting.stage.weight_bps / WEIGHT_SCALE
     walkers.caught |= caught
     walkers.alive = passed
-    at = may_leave.argmax(axis=1)
-    for test, path in seen.wealth.items():
-        walkers.wealth[test] = path[np.arange(RUNS), at]
+    last = leaves.argmax(axis=1)
+    for test in parts[0].wealth:
+        path = np.concatenate([seen.wealth[test] for seen in parts], axis=1)
+        walkers.wealth[test] = path[np.arange(RUNS), last]
 
 
 def _growth(stream: Stream, steps: Floats) -> float:
@@ -150,10 +174,10 @@ def _growth(stream: Stream, steps: Floats) -> float:
     return float((stream.chances @ steps).max()) * stream.per_request
 
 
-def _looks(first: float, last: float, floor: float) -> Floats:
-    """Numbers of requests at which a stage is looked at; `floor` is one of them."""
-    grid = np.geomspace(first, max(last, floor * 1.5, first * 4.0), LOOKS)
-    return np.unique(np.append(grid, floor))
+def _looks(first: float, last: float) -> Floats:
+    """Numbers of requests at which a stage is looked at, from the first on."""
+    last = max(last, first * 4.0)
+    return np.geomspace(first, last, min(LOOKS, 1 + ceil(log(last / first, APART))))
 
 
 def _grid(setting: StageSetting, signal: str, drift: float, streams: Sequence[Stream], others: Floats) -> Floats:
@@ -167,7 +191,7 @@ def _grid(setting: StageSetting, signal: str, drift: float, streams: Sequence[St
     ):
         last += [AS_LONG * about] if np.isfinite(about) else []
     densest = max((stream.per_request for stream in streams), default=1.0)
-    return _looks(3.0 / densest, max(last), 3.0 / densest)
+    return _looks(3.0 / densest, max(last))
 
 
 def _until_harm(streams: Sequence[Stream]) -> float:
@@ -175,19 +199,40 @@ def _until_harm(streams: Sequence[Stream]) -> float:
     return min((bar / gain for bar, gain in gains if gain > 0.0), default=inf)
 
 
-def _followed(
-    streams: Sequence[Stream], grid: Floats, before: Mapping[Test, Floats] | None, random: np.random.Generator
-) -> _Followed:
-    """Draw the stage and judge it at every look.
+@dataclass(slots=True, eq=False)
+class _Drawn:
+    """What was seen so far of some streams, by rollout and value."""
+
+    streams: Sequence[Stream]
+    votes: list[int] = field(init=False)
+    counts: list[Floats] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.votes = [0] * len(self.streams)
+        self.counts = [np.zeros((RUNS, len(stream.chances))) for stream in self.streams]
+
+    def until(self, looks: Floats, random: np.random.Generator) -> list[tuple[Stream, Floats]]:
+        """Draw on; how often each value was seen by each of the next looks: rollouts × looks × values."""
+        found = []
+        for index, stream in enumerate(self.streams):
+            votes = np.round(looks * stream.per_request).astype(np.int64)
+            fresh = np.broadcast_to(np.diff(votes, prepend=self.votes[index]), (RUNS, len(looks)))
+            drawn = random.multinomial(fresh, stream.chances).cumsum(axis=1) + self.counts[index][:, None, :]
+            self.votes[index], self.counts[index] = int(votes[-1]), drawn[:, -1]
+            found.append((stream, drawn))
+        return found
+
+
+def _followed(drawn: Iterable[tuple[Stream, Floats]], before: Mapping[Test, Floats] | None, looks: int) -> _Followed:
+    """Judge what was drawn at every look.
 
     `before` is the harm tests' log wealth from earlier stages; with None nobody asks about harm.
     """
-    shape = (RUNS, len(grid))
+    shape = (RUNS, looks)
     harm, burning = np.zeros(shape, bool), np.zeros(shape, bool)
     shown: dict[object, Flags] = {}
     wealth = {}
-    for stream in streams:
-        counts = _draw(stream, grid, random)
+    for stream, counts in drawn:
         for bets in stream.bets:
             test = bets.test
             if before is not None and test.budget_class is BudgetClass.GUARDRAIL:
@@ -206,13 +251,6 @@ def _followed(
     return _Followed(harm, burning, answered, wealth)
 
 
-def _draw(stream: Stream, grid: Floats, random: np.random.Generator) -> Floats:
-    """How often each value was seen by each look: rollouts × looks × values."""
-    votes = np.round(grid * stream.per_request).astype(np.int64)
-    fresh = np.broadcast_to(np.diff(votes, prepend=0), (RUNS, len(grid)))
-    return random.multinomial(fresh, stream.chances).cumsum(axis=1).astype(np.float64)
-
-
 def _log_mean(log_wealth: Floats, over: Prior) -> Floats:
     """The log evidence of each rollout and look, from the log wealth of each bet."""
     total = log_wealth + over.log_weights
@@ -221,9 +259,8 @@ def _log_mean(log_wealth: Floats, over: Prior) -> Floats:
     return out
 
 
-def _first(flags: Flags, grid: Floats, exact: float = 0.0) -> Floats:
-    """For each rollout when it became true: between the two looks around it, or at `exact` if by then; inf: never."""
+def _first(flags: Flags, grid: Floats) -> Floats:
+    """For each rollout when it became true: between the looks around it, at the first one if by then; inf: never."""
     index = flags.argmax(axis=1)
-    before = np.maximum(grid[np.maximum(index - 1, 0)], exact)
-    at = np.where(grid[index] <= exact, exact, np.sqrt(before * grid[index]))
+    at = np.sqrt(grid[np.maximum(index - 1, 0)] * grid[index])
     return np.where(flags.any(axis=1), at, inf)
