@@ -120,6 +120,8 @@ async def _demo(ending: Ending, *, headless: bool) -> None:
                 ending.code = 0 if finished.as_they_must else 1
                 if not headless:
                     console.print("Both rollouts have ended; the dashboard stays until Ctrl-C.", highlight=False)
+                    command = sys.argv[0] if sys.argv[0].endswith("driftgate") else "driftgate"
+                    console.print(outcome.next_steps(command, ports.admin_url), highlight=False, soft_wrap=True)
                     await _keep(children)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from gateway.cli.options import LOCAL_ADMIN
 from gateway.cli.wire import Endpoint, Requests, Rollout
 from gateway.demo.scene import EXPECTED
 
@@ -60,6 +61,18 @@ def ended(endpoints: Mapping[str, Endpoint]) -> Ended:
 def as_line(outcome: Outcome) -> str:
     """One JSON object on one line."""
     return msgspec.json.encode(outcome).decode()
+
+
+def next_steps(command: str, admin_url: str) -> str:
+    """What to try while the demo stays, and after it; `command` is how driftgate was called."""
+    server = "" if admin_url == LOCAL_ADMIN else f" --server {admin_url}"
+    return (
+        "Try in another terminal:\n"
+        f"  {command} explain support{server}      why it was rolled back, with the numbers\n"
+        f"  {command} status chat{server}          what was compared\n"
+        f'  {command} rollback chat{server} --reason "a try"   even a promotion is taken back\n'
+        f"Then put it before models of your own: {command} init (docs/quickstart.md goes on from there)"
+    )
 
 
 def _outcome(endpoint: str, rollout: Rollout) -> Outcome:
