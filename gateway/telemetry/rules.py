@@ -10,7 +10,7 @@ from typing import Any, Final
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One alert: for how long its condition must hold, and what to do."""
+    """One alert: for how long its condition must hold, what to do, and the runbook's section that has more of it."""
 
     name: str
     condition: str
@@ -18,7 +18,11 @@ class Rule:
     severity: str
     summary: str
     do: str
+    section: str
 
+
+RUNBOOK: Final = "docs/runbook.md"
+"""Where sections are looked up: in the repository, or in its site (`runbook.html`, with the same anchors)."""
 
 RULES: Final = (
     Rule(
@@ -28,6 +32,7 @@ RULES: Final = (
         "page",
         "no driftgate answers to Prometheus",
         "driftgate doctor; applications are served by the data workers as long as those run",
+        "nobody-answers",
     ),
     Rule(
         "DriftgateStoreDown",
@@ -36,6 +41,7 @@ RULES: Final = (
         "page",
         "a gateway has lost Redis: exposure has ended, nothing widens",
         "driftgate doctor; rollback works without Redis",
+        "redis-is-lost",
     ),
     Rule(
         "DriftgateNoLeader",
@@ -44,6 +50,7 @@ RULES: Final = (
         "ticket",
         "no controller leads: no rollout goes on",
         "driftgate doctor",
+        "no-rollout-goes-on",
     ),
     Rule(
         "DriftgateStaleSnapshot",
@@ -52,6 +59,7 @@ RULES: Final = (
         "page",
         "a worker serves from old routing state; its candidate's lease has run out",
         "driftgate doctor; look at the worker's log",
+        "a-worker-serves-from-old-state",
     ),
     Rule(
         "DriftgateRolledBack",
@@ -60,6 +68,7 @@ RULES: Final = (
         "ticket",
         "a rollout was rolled back ({{ $labels.trigger }}): stable serves",
         "driftgate list; driftgate explain ENDPOINT",
+        "a-rollout-was-rolled-back",
     ),
     Rule(
         "DriftgateBurning",
@@ -68,6 +77,7 @@ RULES: Final = (
         "ticket",
         "{{ $labels.signal }} of {{ $labels.endpoint }} is half way to a rollback, and holds",
         "driftgate status {{ $labels.endpoint }}",
+        "holds",
     ),
     Rule(
         "DriftgateFallbacks",
@@ -77,6 +87,7 @@ RULES: Final = (
         "ticket",
         "the candidate of {{ $labels.endpoint }} fails so often that stable answers for it",
         "driftgate status {{ $labels.endpoint }}; driftgate doctor",
+        "the-candidate-fails",
     ),
     Rule(
         "DriftgateErrors",
@@ -86,6 +97,7 @@ RULES: Final = (
         "page",
         "applications get errors on {{ $labels.endpoint }}: stable fails",
         "look at the stable model; a rollback does not help",
+        "stable-fails",
     ),
     Rule(
         "DriftgateShedding",
@@ -94,6 +106,7 @@ RULES: Final = (
         "page",
         "applications get 503: a data worker has no file descriptors left",
         "raise the limit (ulimit -n, LimitNOFILE=), or add gateways",
+        "applications-get-503-overloaded",
     ),
     Rule(
         "DriftgateStalled",
@@ -102,6 +115,7 @@ RULES: Final = (
         "ticket",
         "a data worker did not get to run for seconds: it was frozen, or lacks CPU",
         "look at the node's CPU and its limits; workers: must not exceed the cores",
+        "a-worker-does-not-get-to-run",
     ),
     Rule(
         "DriftgateNotCompared",
@@ -110,6 +124,7 @@ RULES: Final = (
         "ticket",
         "more than one exchange a second is not compared ({{ $labels.reason }}): verdicts come later",
         "look at the shadow worker; lower endpoints.*.shadow.sample",
+        "nothing-is-measured",
     ),
     Rule(
         "DriftgateAlertsDropped",
@@ -118,6 +133,7 @@ RULES: Final = (
         "ticket",
         "an alert of driftgate could not be delivered",
         "look at the control process's log; test the webhook",
+        "an-alert-was-not-delivered",
     ),
 )
 
@@ -133,5 +149,9 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "expr": rule.condition,
         "for": rule.lasting,
         "labels": {"severity": rule.severity},
-        "annotations": {"summary": rule.summary, "runbook": rule.do},
+        "annotations": {
+            "summary": rule.summary,
+            "description": rule.do,
+            "runbook": f"{RUNBOOK}#{rule.section}",
+        },
     }

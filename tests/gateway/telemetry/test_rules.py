@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from gateway.telemetry.board import PANELS
-from gateway.telemetry.rules import RULES, Rule, rules
+from gateway.telemetry.rules import RULES, RUNBOOK, Rule, rules
 
 Series = Mapping[str, str]
 
@@ -138,7 +138,11 @@ def _alert(rule: Rule, labels: Mapping[str, str]) -> dict[str, Any]:
 
     return {
         "exp_labels": {"severity": rule.severity, **labels},
-        "exp_annotations": {"summary": filled(rule.summary), "runbook": filled(rule.do)},
+        "exp_annotations": {
+            "summary": filled(rule.summary),
+            "description": filled(rule.do),
+            "runbook": f"docs/runbook.md#{rule.section}",
+        },
     }
 
 
@@ -188,3 +192,11 @@ def test_prometheus_reads_every_query_of_the_board(tmp_path: Path) -> None:
     said = promtool("check", "rules", "board.yaml", cwd=tmp_path)
     assert said.returncode == 0, said.stdout + said.stderr
     assert f"{len(queries)} rules found" in said.stdout
+
+
+def test_every_alert_names_a_section_of_the_runbook() -> None:
+    """Whoever is paged finds the section under the anchor that the alert carries."""
+    text = (Path(__file__).parents[3] / RUNBOOK).read_text(encoding="utf-8")
+    titles = re.findall(r"^##+ (.+)$", text, re.MULTILINE)
+    anchors = {re.sub(r"[^a-z0-9 _-]", "", title.lower()).replace(" ", "-") for title in titles}
+    assert {rule.name: rule.section for rule in RULES if rule.section not in anchors} == {}
