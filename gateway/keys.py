@@ -50,6 +50,7 @@ class Role(StrEnum):
 
 
 _RANK: Final[Mapping[Role, int]] = {Role.APP: 0, Role.VIEWER: 1, Role.OPERATOR: 2, Role.DEPLOYER: 3, Role.ADMIN: 4}
+_ASKING: Final = (Role.APP, Role.ADMIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Caller:
 
     def may_ask(self, endpoint: str) -> bool:
         """Whether the data plane serves `endpoint` to this caller."""
-        return self.role in (Role.APP, Role.ADMIN) and self.may_reach(endpoint)
+        return self.role in _ASKING and (self.endpoints is None or endpoint in self.endpoints)
 
     def may_reach(self, endpoint: str) -> bool:
         """Whether the key's list of endpoints, if it has one, names `endpoint`."""

@@ -13,13 +13,25 @@ from typing import Final
 
 import msgspec
 
-from routing.arms import Arm
+from routing.arms import CANDIDATE, STABLE, Arm
 from routing.bucketing import bucket
 from routing.exposure import Grant
 
 
 class AssignedBy(StrEnum):
-    """Why a request has its arm."""
+    """Why a request has its arm, and what follows from it."""
+
+    is_drawn: bool
+    """Whether the arm was drawn by hash at the grant's weight: only then is the exchange split evidence."""
+    is_evidence: bool
+    """Whether the exchange may be counted at all, be it in pairs: under a live lease, and nobody's wish."""
+    is_set_apart: bool
+    """Whether a rollout runs, and the arm was not drawn."""
+
+    def __init__(self, value: str) -> None:
+        self.is_drawn = value == "bucket"
+        self.is_evidence = value in ("bucket", "ring", "crowded")
+        self.is_set_apart = value not in ("bucket", "no_grant")
 
     NO_GRANT = "no_grant"
     BUCKET = "bucket"
@@ -44,22 +56,6 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
     by: AssignedBy
     grant: Grant | None
 
-    @property
-    def is_evidence(self) -> bool:
-        """Whether the exchange may be counted at all, be it in pairs: under a live lease, and nobody's wish."""
-        by = self.by
-        return by is AssignedBy.BUCKET or by is AssignedBy.RING or by is AssignedBy.CROWDED
-
-    @property
-    def is_drawn(self) -> bool:
-        """Whether the arm was drawn by hash at the grant's weight: only then is the exchange split evidence."""
-        return self.by is AssignedBy.BUCKET
-
-    @property
-    def is_set_apart(self) -> bool:
-        """Whether a rollout runs, and the arm was not drawn."""
-        return self.by is not AssignedBy.BUCKET and self.by is not AssignedBy.NO_GRANT
-
 
 @dataclass(frozen=True, slots=True)
 class Maker:
@@ -68,8 +64,9 @@ class Maker:
     model: str | None
 
 
-NO_GRANT: Final = Assignment(Arm.STABLE, AssignedBy.NO_GRANT, None)
-EXCLUDED: Final = Assignment(Arm.STABLE, AssignedBy.EXCLUDED, None)
+_BUCKET: Final = AssignedBy.BUCKET
+NO_GRANT: Final = Assignment(STABLE, AssignedBy.NO_GRANT, None)
+EXCLUDED: Final = Assignment(STABLE, AssignedBy.EXCLUDED, None)
 
 
 def assign(
@@ -97,13 +94,13 @@ def assign(
         return Assignment(pin, AssignedBy.PIN, grant)
     if continues is not None and continues.model is not None:
         from_candidate = continues.model == grant.candidate and grant.exposes
-        return Assignment(Arm.CANDIDATE if from_candidate else Arm.STABLE, AssignedBy.CONTINUED, grant)
+        return Assignment(CANDIDATE if from_candidate else STABLE, AssignedBy.CONTINUED, grant)
     if continues is not None:
         drawn = assign(grant, key, attributes=attributes, crowded=crowded)
         return Assignment(drawn.arm, AssignedBy.CONTINUED, drawn.grant)
     if grant.include and not attributes.isdisjoint(grant.include):
-        return Assignment(Arm.CANDIDATE, AssignedBy.RING, grant)
+        return Assignment(CANDIDATE, AssignedBy.RING, grant)
     if crowded:
-        return Assignment(Arm.STABLE, AssignedBy.CROWDED, grant)
+        return Assignment(STABLE, AssignedBy.CROWDED, grant)
     on_candidate = bucket(grant.salt, key) < grant.weight_bps
-    return Assignment(Arm.CANDIDATE if on_candidate else Arm.STABLE, AssignedBy.BUCKET, grant)
+    return Assignment(CANDIDATE if on_candidate else STABLE, _BUCKET, grant)

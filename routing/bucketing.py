@@ -38,6 +38,10 @@ class Purpose(Enum):
     OBSERVE = b"dg.observe"
 
 
+_BUCKET: Final = Purpose.BUCKET
+_VOTE_PERSON: Final = Purpose.VOTE.person
+
+
 def draw(purpose: Purpose, salt: str, key: str) -> int:
     """A 64-bit integer, uniform over keys and independent between purposes and salts."""
     digest = blake2b(key.encode(), digest_size=8, key=salt.encode()[:64], person=purpose.person)
@@ -46,7 +50,7 @@ def draw(purpose: Purpose, salt: str, key: str) -> int:
 
 def bucket(salt: str, key: str) -> int:
     """The bucket of `key` in the rollout salted by `salt`: an integer in [0, 10,000)."""
-    return draw(Purpose.BUCKET, salt, key) * WEIGHT_SCALE // _SPAN
+    return draw(_BUCKET, salt, key) * WEIGHT_SCALE // _SPAN
 
 
 def fraction(purpose: Purpose, salt: str, key: str) -> float:
@@ -56,4 +60,4 @@ def fraction(purpose: Purpose, salt: str, key: str) -> float:
 
 def key_hash(salt: str, key: str) -> str:
     """32 hex digits that stand for a voting key in Redis and between processes: no user id leaves the worker."""
-    return blake2b(key.encode(), digest_size=16, key=salt.encode()[:64], person=Purpose.VOTE.person).hexdigest()
+    return blake2b(key.encode(), digest_size=16, key=salt.encode()[:64], person=_VOTE_PERSON).hexdigest()

@@ -38,8 +38,8 @@ from gateway.data.sticky import Keyed, sticky_key
 from gateway.data.table import RouteTable
 from gateway.keys import Caller, KeyRing
 from gateway.upstream.errors import UpstreamFailure
-from routing.arms import Arm
-from routing.assignment import EXCLUDED, NO_GRANT, Assignment, Maker, assign
+from routing.arms import CANDIDATE, Arm
+from routing.assignment import EXCLUDED, NO_GRANT, AssignedBy, Assignment, Maker, assign
 from routing.bucketing import WEIGHT_SCALE
 from routing.crowding import KeyShares
 from routing.errors import MalformedRequest
@@ -48,6 +48,9 @@ from routing.request import model_span, read, scalar_text
 from shadow.exchange import Api, Outcome
 
 _JSON: Final = (b"content-type", b"application/json")
+_RESPONSES: Final = Api.RESPONSES
+_EMBEDDINGS: Final = Api.EMBEDDINGS
+_CONTINUED: Final = AssignedBy.CONTINUED
 
 
 @dataclass(slots=True)
@@ -126,7 +129,7 @@ class App:
         caller = self._authenticate(incoming)
         body = await self._body(incoming, cycle)
         asked, route = self._addressed(incoming, caller, body, request_id)
-        follows = scalar_text(asked.fields.previous_response_id) if api is Api.RESPONSES else None
+        follows = scalar_text(asked.fields.previous_response_id) if api is _RESPONSES else None
         if follows is not None:
             await self._look_up(route, follows, started_at)
         draft = self._draft(asked, route, api, started_at, follows or "")
@@ -172,7 +175,8 @@ class App:
         made = self._origins.of(follows) if follows else None
         continues = Maker(made.model if made is not None else None) if follows else None
         assignment = self._assign(route, api, sticky, asked, started_at, continues)
-        if endpoint.present_model_as == "endpoint":
+        presents_name = endpoint.present_model_as == "endpoint"
+        if presents_name:
             asked.incoming.without(b"accept-encoding")  # what is compressed cannot be read here
         return Draft(
             asked=asked,
@@ -184,10 +188,12 @@ class App:
             started_at=started_at,
             began_at=time(),
             stream=bool(asked.fields.stream),
+            presents_name=presents_name,
+            continues=assignment.by is _CONTINUED,
             follows=follows,
             made=made,
-            opening=b"" if api is Api.RESPONSES else None,
-            captures=assignment.is_evidence or self._recorder.reads(asked),
+            opening=b"" if api is _RESPONSES else None,
+            captures=assignment.by.is_evidence or self._recorder.reads(asked),
         )
 
     async def _pass(self, cycle: Cycle, endpoint: str, request_id: str) -> None:
@@ -225,7 +231,7 @@ class App:
         """The arm of a request. Embeddings are never split: vectors of two models in one index corrupt it."""
         caller, pin = asked.caller, _pin(asked)
         grant = route.live_grant(now)
-        if grant is None or api is Api.EMBEDDINGS:
+        if grant is None or api is _EMBEDDINGS:
             return NO_GRANT
         if self._has_classes and not self._asked_models[grant.candidate].takes(caller.data_class):
             return EXCLUDED
@@ -237,7 +243,7 @@ class App:
         shares = self._shares[route.endpoint]
         crowded = shares.is_crowded(grant, sticky)
         assignment = assign(grant, sticky, attributes=attributes, crowded=crowded)
-        if assignment.arm is Arm.CANDIDATE and assignment.is_drawn:
+        if assignment.arm is CANDIDATE and assignment.by.is_drawn:
             shares.exposed(grant)
         return assignment
 

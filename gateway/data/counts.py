@@ -13,11 +13,12 @@ from uuid import uuid4
 import anyio
 
 from gateway.data.draft import Draft
-from routing.arms import Arm
+from routing.arms import CANDIDATE, STABLE
 from routing.errors import StoreUnavailable
 from shadow.exchange import Outcome
 
 FLUSH_SECONDS: Final = 0.5
+_COMPLETED: Final = Outcome.COMPLETED
 MOST_ROLLOUTS: Final = 256
 """Rollouts with unflushed counts. Above it the oldest are dropped: it would mean days without Redis."""
 
@@ -80,10 +81,10 @@ def counted(draft: Draft) -> tuple[str, ...]:
     """
     assignment = draft.assignment
     kept = assignment.grant is not None and assignment.grant.kept
-    if draft.outcome is Outcome.COMPLETED and assignment.is_drawn and not (draft.fallback or kept):
-        return _ON_STABLE if assignment.arm is Arm.STABLE else _ON_CANDIDATE
+    if draft.outcome is _COMPLETED and assignment.by.is_drawn and not (draft.fallback or kept):
+        return _ON_STABLE if assignment.arm is STABLE else _ON_CANDIDATE
     names = [f"assigned.{assignment.arm}"]
-    if not assignment.is_drawn:
+    if not assignment.by.is_drawn:
         names.append(f"undrawn.{assignment.by}")
     if draft.outcome is Outcome.CANCELLED:
         names.append("cancelled")
@@ -91,7 +92,7 @@ def counted(draft: Draft) -> tuple[str, ...]:
         names.append(str(draft.answered))
     if draft.fallback:
         names.append("fallback")
-    if draft.failure and assignment.arm is Arm.CANDIDATE:
+    if draft.failure and assignment.arm is CANDIDATE:
         names.append("hard_failure.candidate")
     if draft.stable_failed:
         names.append("hard_failure.stable")
@@ -104,7 +105,7 @@ def dropped(draft: Draft) -> tuple[str, ...]:
     How many drops an arm should have is known for each weight only, and for those that were drawn.
     """
     grant = draft.assignment.grant
-    if grant is None or grant.kept or not draft.assignment.is_drawn:
+    if grant is None or grant.kept or not draft.assignment.by.is_drawn:
         return ("handover_dropped",)
     return ("handover_dropped", f"handover_dropped.{grant.weight_bps}.{draft.assignment.arm}")
 

@@ -14,19 +14,24 @@ from gateway.data.origins import OPENING_BYTES, Made
 from gateway.data.sticky import Keyed, slices, vote_key
 from gateway.upstream.encoding import plain
 from gateway.upstream.headers import RawHeaders
-from routing.arms import Arm
-from routing.assignment import AssignedBy, Assignment
+from routing.arms import CANDIDATE, Arm
+from routing.assignment import Assignment
 from routing.bucketing import key_hash
 from routing.exposure import Route
 from shadow.exchange import Api, Exchange, Outcome
 from shadow.windows import window_of
 
+_CANCELLED: Final = Outcome.CANCELLED
 CAPTURE_BYTES: Final = 1024 * 1024
 """Of an answer, for comparison: a long text is 50 KB, and what is above this is no text."""
 
 
 class Draft(msgspec.Struct):
-    """One request being served. Instants `…_at` are monotonic, but for `began_at` (Unix seconds)."""
+    """One request being served. Instants `…_at` are monotonic, but for `began_at` (Unix seconds).
+
+    `presents_name`: the answer names the endpoint as its model. `continues`: the request goes on with an answer that
+    only one model has.
+    """
 
     asked: Keyed
     endpoint: Endpoint
@@ -37,6 +42,8 @@ class Draft(msgspec.Struct):
     started_at: float
     began_at: float
     stream: bool
+    presents_name: bool
+    continues: bool
     answered: Arm = Arm.STABLE
     fallback: str = ""
     failure: str = ""
@@ -62,20 +69,10 @@ class Draft(msgspec.Struct):
     capture_whole: bool = True
 
     @property
-    def presents_name(self) -> bool:
-        """Whether the answer names the endpoint as its model."""
-        return self.endpoint.present_model_as == "endpoint"
-
-    @property
     def answered_by(self) -> str:
         """The model whose answer the client got."""
         grant = self.assignment.grant
-        return grant.candidate if grant is not None and self.answered is Arm.CANDIDATE else self.route.stable.model
-
-    @property
-    def continues(self) -> bool:
-        """Whether the request goes on with an answer that only one model has."""
-        return self.assignment.by is AssignedBy.CONTINUED
+        return grant.candidate if grant is not None and self.answered is CANDIDATE else self.route.stable.model
 
     def tee(self, chunk: bytes) -> None:
         """Bytes of the answer on their way to the client."""
@@ -118,7 +115,7 @@ def exchange_of(draft: Draft, now: float) -> Exchange:
         weight_bps=grant.weight_bps,
         assigned=draft.assignment.arm,
         answered=draft.answered,
-        pinned=not draft.assignment.is_evidence,
+        pinned=not draft.assignment.by.is_evidence,
         vote_key=key_hash(grant.salt, vote or asked.request_id),
         keyless=vote is None,
         slices=slices(draft.endpoint, asked),
@@ -132,9 +129,9 @@ def exchange_of(draft: Draft, now: float) -> Exchange:
         headers=tuple(asked.incoming.passed),
         request_body=asked.body,
         answer_body=answer or b"",
-        complete=answer is not None and draft.outcome is not Outcome.CANCELLED and not draft.broke,
+        complete=answer is not None and draft.outcome is not _CANCELLED and not draft.broke,
         unit="" if vote == draft.sticky else key_hash(grant.salt, draft.sticky or asked.request_id),
         window=window_of(draft.began_at, grant.started_at),
-        drawn=draft.assignment.is_drawn,
+        drawn=draft.assignment.by.is_drawn,
         data_class=asked.caller.data_class or "",
     )

@@ -38,10 +38,11 @@ from gateway.upstream.headers import ANSWER, TRAILER, RawHeaders, end_to_end
 from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.running import Awaited
 from gateway.upstream.target import Place
-from routing.arms import Arm
+from routing.arms import CANDIDATE, STABLE, Arm
 from routing.errors import MalformedRequest
 from shadow.exchange import Outcome
 
+_COMPLETED: Final = Outcome.COMPLETED
 _EVENT_STREAM: Final = b"text/event-stream"
 _FIRST_REDIRECT: Final = 300
 _FIRST_REJECTION: Final = 400
@@ -90,7 +91,7 @@ class Proxy:
             opened.stream.close()
 
     async def _open(self, draft: Draft) -> Opened:
-        if draft.assignment.arm is Arm.STABLE:
+        if draft.assignment.arm is STABLE:
             opened = await self._ask_stable(draft)
             return await self._ask_maker(draft, opened) if draft.continues else opened
         answer = await self._ask_candidate(draft)
@@ -105,7 +106,7 @@ class Proxy:
         draft.failure = _unless_shared(answer, opened.stream.status // 100)
         # a pinned request, or one whose conversation the server may not know, may fail for its own reasons: a breaker
         # that it opened would be felt by everybody, as a burst of failures
-        if draft.failure and answer.server is not None and draft.assignment.is_evidence:
+        if draft.failure and answer.server is not None and draft.assignment.by.is_evidence:
             answer.server.failed(answer.kind)
         return opened
 
@@ -134,7 +135,7 @@ class Proxy:
             stream.server.failed(f"status_{stream.status}")
         else:
             stream.server.answered()
-        return Opened(Arm.STABLE, stream, first, is_events)
+        return Opened(STABLE, stream, first, is_events)
 
     async def _ask_maker(self, draft: Draft, opened: Opened) -> Opened:
         """Stable's answer; where stable does not have the response that the request goes on with, the candidate's."""
@@ -202,7 +203,7 @@ class Proxy:
             return Refused("stream_error" if is_events else "error_body", _NO_STATUS_CLASS, stream.server)
         if not begun and stream.status == 200:  # noqa: PLR2004 - OK, and nothing said
             return Refused("empty", _NO_STATUS_CLASS, stream.server)
-        return Opened(Arm.CANDIDATE, stream, begun, is_events)
+        return Opened(CANDIDATE, stream, begun, is_events)
 
     def _ask(
         self, draft: Draft, model: str, deadlines: Deadlines, *, insist: bool
@@ -261,7 +262,7 @@ class Proxy:
             draft.outcome = _outcome(stream.status)
             if stream.status < _FIRST_SERVER_ERROR:
                 stream.server.completed()
-            if opened.arm is Arm.STABLE and stream.status < _FIRST_REJECTION and draft.first_byte_at:
+            if opened.arm is STABLE and stream.status < _FIRST_REJECTION and draft.first_byte_at:
                 self._first_bytes.observe(
                     draft.route.endpoint,
                     stream=draft.stream,
@@ -273,7 +274,7 @@ class Proxy:
 def _broke(draft: Draft, opened: Opened, kind: str, cycle: Cycle) -> None:
     """The answer ends before its end."""
     draft.outcome, draft.broke = Outcome.FAILED, kind
-    if opened.arm is Arm.CANDIDATE:
+    if opened.arm is CANDIDATE:
         draft.failure = kind
     else:
         draft.stable_failed = True
@@ -315,7 +316,7 @@ def _own_lines(draft: Draft, passed: RawHeaders) -> bytes:
     else:
         own = b"x-request-id: %b\r\n" % request_id
     grant = draft.assignment.grant
-    named = _named(draft.route.endpoint, draft.answered is Arm.STABLE, grant.rollout if grant is not None else "")
+    named = _named(draft.route.endpoint, draft.answered is STABLE, grant.rollout if grant is not None else "")
     own = b"%b%bx-driftgate-request-id: %b\r\n" % (own, named, request_id)
     return own + b"x-driftgate-fallback: %b\r\n" % draft.fallback.encode() if draft.fallback else own
 
@@ -342,5 +343,5 @@ def _is_events(headers: RawHeaders) -> bool:
 
 def _outcome(status: int) -> Outcome:
     if status < _FIRST_REJECTION:
-        return Outcome.COMPLETED
+        return _COMPLETED
     return Outcome.REJECTED if status < _FIRST_SERVER_ERROR else Outcome.FAILED

@@ -10,7 +10,7 @@ from gateway.data.sticky import Keyed
 from gateway.data.tally import DURATION_BOUNDS, FIRST_BYTE_BOUNDS, OVERHEAD_BOUNDS, Tally
 from gateway.data.tracing import Tracing
 from gateway.upstream.encoding import opening
-from routing.arms import Arm
+from routing.arms import STABLE, Arm
 from shadow.exchange import Outcome
 
 
@@ -43,10 +43,10 @@ class Recorder:
             if response is not None:
                 self._origins.note(draft.route.endpoint, response, Made(draft.answered_by, draft.server))
         grant = draft.assignment.grant
-        if draft.assignment.is_set_apart:
+        if draft.assignment.by.is_set_apart:
             by = draft.assignment.by
             self._tally.count("driftgate_undrawn_total", ("endpoint", draft.route.endpoint), ("reason", by.value))
-        if grant is None or not draft.assignment.is_evidence:
+        if grant is None or not draft.assignment.by.is_evidence:
             return
         names = counted(draft)
         if self._handover is not None and self._handover.offer(draft, now):
@@ -70,7 +70,7 @@ class Recorder:
         return meters
 
     def _measure(self, draft: Draft, now: float) -> None:
-        arm = "stable" if draft.answered is Arm.STABLE else "candidate"
+        arm = "stable" if draft.answered is STABLE else "candidate"
         meters = self._meters_of(draft.route.endpoint, arm)
         meters.outcomes[draft.outcome] += 1
         meters.duration.add(now - draft.started_at)

@@ -4,6 +4,8 @@ The first of the endpoint's sources that is present is the key. With none of the
 assigned by its request id, and marked keyless.
 """
 
+from typing import Final
+
 import msgspec
 
 from gateway.config.fields import KeyKind, KeySource
@@ -12,7 +14,9 @@ from gateway.data.incoming import Incoming
 from gateway.keys import Caller
 from routing.request import RoutingFields, conversation_key, scalar_text, text_at
 
-LONGEST_SLICE_VALUE = 64
+_HEADER: Final = KeyKind.HEADER
+_STICKY: Final = KeyKind.STICKY
+LONGEST_SLICE_VALUE: Final = 64
 """Slice values are names; longer ones are cut, so that no prompt ends up in a counter's name."""
 
 
@@ -40,13 +44,10 @@ def sticky_key(endpoint: Endpoint, asked: Keyed) -> str | None:
 
 def vote_key(endpoint: Endpoint, asked: Keyed, sticky: str | None) -> str | None:
     """The key that counts once as evidence; None: the request stands for itself."""
-    match endpoint.vote_by.kind:
-        case KeyKind.STICKY:
-            return sticky
-        case KeyKind.REQUEST:
-            return asked.request_id
-        case _:
-            return read_source(endpoint.vote_by, asked)
+    kind = endpoint.vote_by.kind
+    if kind is _STICKY:
+        return sticky
+    return asked.request_id if kind is KeyKind.REQUEST else read_source(endpoint.vote_by, asked)
 
 
 def slices(endpoint: Endpoint, asked: Keyed) -> tuple[tuple[str, str], ...]:
@@ -61,9 +62,9 @@ def slices(endpoint: Endpoint, asked: Keyed) -> tuple[tuple[str, str], ...]:
 
 def read_source(source: KeySource, asked: Keyed) -> str | None:
     """The text at one source; None where it is absent or empty."""
+    if source.kind is _HEADER:
+        return asked.incoming.header(source.name.encode())
     match source.kind:
-        case KeyKind.HEADER:
-            return asked.incoming.header(source.name.encode())
         case KeyKind.BODY if source.name == "user":
             return scalar_text(asked.fields.user)
         case KeyKind.BODY:
