@@ -37,8 +37,12 @@ from shadow.signals.spoken import told
 
 VERSION: Final = 4
 
-MAX_CHARACTERS: Final = 3_000
-"""Of each answer; what two answers say is plain by then, and a pair stays cheap."""
+_LONGEST: Final = 20_000
+"""Characters in which two answers may be equal, and in which a marked final answer is looked for: those stand last."""
+MAX_CHARACTERS: Final = 1_500
+"""Whose words are compared, of each answer; what two answers say is plain by then, and what follows only elaborates. Of
+3,000, 2,500, 2,000, 1,500 and 1,000 this told answers to one prompt best from those to another, and like models from
+unlike (docs/signals.md)."""
 
 _STEM: Final = 5
 _OPENING: Final = itemgetter(slice(_STEM))
@@ -86,7 +90,8 @@ _MONTHS: Final = {
     if name != "-"
 }
 _SPELLED: Final = {**_NUMBER_WORDS, **_MONTHS}
-_NO_STEM: Final = _STOP | _SPELLED.keys()
+_SPELLED_WORDS: Final = frozenset(_SPELLED)
+_NO_STEM: Final = _STOP | _SPELLED_WORDS
 _WORD: Final = _compile(r"\d[\d,]*\.?\d*|[^\W\d_]\w*")
 _APART: Final = str.maketrans(dict.fromkeys("!\"#$%&'()*+/:;<=>?@[\\]^`{|}~", " "))
 """Marks that stand between words and in none: without them there are fewer pieces to look up."""
@@ -99,10 +104,13 @@ _CHOICE: Final = _compile(
     r"\W*(?:the )?(?:correct |right |best )?(?:answer|choice|option)?(?: is)?\W*\(?([a-h])\)?(?:[.):]|\W*$)", IGNORECASE
 )
 _FINAL: Final = _compile(
-    r"\boxed\{([^{}]{1,60})\}|^#{4}\s*([^\n]{1,60})|\bfinal answer\W{0,6}(?:is\W{0,6})?([^\n.]{1,60})",
+    r"boxed\{((?:[^{}]|\{[^{}]{0,40}\}){1,60})\}|^#{4}\s*([^\n]{1,60})|"
+    r"\bfinal answer[^\w-]{0,6}(?:is[^\w-]{0,6})?([^\n.]{1,60})",
     IGNORECASE | MULTILINE,
 )
 """An answer that is marked as such, as mathematics benchmarks ask for."""
+_VALUE: Final = _compile(r"-(?=\d)|\d+\.?\d*|[^\W\d_]\w*")
+"""What two final answers are compared by."""
 _FINAL_MARKS: Final = ("boxed", "####", "inal answer")
 """Where none is, the expression above need not look."""
 _MARKS: Final = _compile(r"[\u0300-\u036f]")
@@ -160,12 +168,12 @@ def _extracted(mine: str, theirs: str) -> Agreement | None:
     finals = [found[-1] for text in (mine, theirs) if (found := _FINAL.findall(text))]
     if len(finals) < 2:  # noqa: PLR2004 - one of each
         return None
-    said = ["".join(_WORD.findall(_plain("".join(groups)))) for groups in finals]
+    said = ["".join(_VALUE.findall(_plain("".join(groups)).replace(",", ""))) for groups in finals]
     return Agreement(float(said[0] == said[1]), TaskKind.FINAL) if all(said) else None
 
 
 def _told(asked: frozenset[str], mine: str, theirs: str) -> Agreement:
-    words = _words_agree(asked, mine, theirs)
+    words = _words_agree(asked, mine[:MAX_CHARACTERS], theirs[:MAX_CHARACTERS])
     verdict = _same(_YES_NO, mine, theirs)
     if verdict is None:
         return Agreement(words, TaskKind.TEXT)
@@ -173,7 +181,7 @@ def _told(asked: frozenset[str], mine: str, theirs: str) -> Agreement:
 
 
 def _said(answer: Answer) -> str:
-    return (answer.refusal or told(answer.text))[:MAX_CHARACTERS]
+    return (answer.refusal or told(answer.text))[:_LONGEST]
 
 
 def _equal(one: str, other: str) -> bool:
@@ -231,35 +239,30 @@ def _overlap(one: Counter[Hashable], other: Counter[Hashable]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """What a text is about: its stems by their weight (`_WEIGHTS`, each in one), and the numbers among them."""
+    """What a text is about: its stems by their weight (`_WEIGHTS`, each in one), all of them, and the numbers."""
 
     weighed: tuple[frozenset[str], frozenset[str], frozenset[str]]
+    every: frozenset[str]
     numbers: frozenset[str]
 
-    @property
-    def every(self) -> frozenset[str]:
-        """All stems."""
-        return frozenset().union(*self.weighed)
+    def weight(self) -> float:
+        """Of all its stems."""
+        return sum(weight * len(stems) for weight, stems in zip(_WEIGHTS, self.weighed, strict=True))
+
+    def weight_of(self, some: frozenset[str]) -> float:
+        """Of those of its stems that are among `some`, which are few: then this is quick."""
+        return sum(weight * len(stems & some) for weight, stems in zip(_WEIGHTS, self.weighed, strict=True))
 
 
 def _words_agree(asked: frozenset[str], one: str, other: str) -> float:
-    about = _about(one), _about(other)
-    mine, theirs = ([stems - asked for stems in each.weighed] for each in about)
-    size = sqrt(_weight(mine) * _weight(theirs))
+    mine, theirs = _about(one), _about(other)
+    size = sqrt((mine.weight() - mine.weight_of(asked)) * (theirs.weight() - theirs.weight_of(asked)))
     if not size:
         return _NOTHING_TO_COMPARE
-    shared = sum(
-        (my_weight + their_weight) * len(my_stems & their_stems)
-        for my_weight, my_stems in zip(_WEIGHTS, mine, strict=True)
-        for their_weight, their_stems in zip(_WEIGHTS, theirs, strict=True)
-    )
-    overlap = min(1.0, shared / 2.0 / size)
-    numbers = [each.numbers - asked for each in about]
+    shared = (mine.every & theirs.every) - asked
+    overlap = min(1.0, (mine.weight_of(shared) + theirs.weight_of(shared)) / 2.0 / size)
+    numbers = [each.numbers - asked for each in (mine, theirs)]
     return overlap * (_OTHER_NUMBERS if all(numbers) and not numbers[0] & numbers[1] else 1.0)
-
-
-def _weight(weighed: list[frozenset[str]]) -> float:
-    return sum(weight * len(stems) for weight, stems in zip(_WEIGHTS, weighed, strict=True))
 
 
 @lru_cache(maxsize=_KNOWN_TEXTS)
@@ -269,7 +272,9 @@ def _about(text: str) -> _About:
     head = end.end() if end else len(text)
     first, later = _stems_in(text[:head]), _stems_in(text[head:])
     second = (first.plain | later.named) - first.named
-    return _About((first.named, second, later.plain - second - first.named), first.numbers | later.numbers)
+    rest = later.plain - second - first.named
+    every = first.named | second | rest
+    return _About((first.named, second, rest), every, first.numbers | later.numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +293,7 @@ def _stems_in(part: str) -> _Stems:
         part = part.translate(_APART).replace(", ", " ").replace(". ", " ")
     pieces = set(part.split())
     words = set(filter(str.isalpha, filter(str.islower, pieces if ascii_only else filter(str.isascii, pieces))))
-    others = (pieces - words) | (words & _SPELLED.keys())
+    others = (pieces - words) | (words & _SPELLED_WORDS)
     found = set(chain.from_iterable(map(_stems, others)))
     named = frozenset([stem[1:] for stem in found if stem[0] == _NAMES])
     plain = {stem for stem in found if stem[0] != _NAMES} if len(named) < len(found) else set()

@@ -47,6 +47,26 @@ def test_the_opposite_does_not_agree(prompt: str, one: str, other: str) -> None:
     assert agree(ask(prompt), says(one), says(other)) <= 0.15
 
 
+LONG = "First we look at the sum, and then at each of its terms in turn. " * 60
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (r"So it is \boxed{42}.", r"Hence \boxed{42}", 1.0),
+        (r"So it is \boxed{42}.", r"Hence \boxed{43}", 0.0),
+        (r"So it is \boxed{\frac{1}{2}}", r"Thus \boxed{\frac{1}{3}}", 0.0),
+        ("It comes to\n#### 1,000", "Therefore\n#### 1000", 1.0),
+        ("The final answer is -5.", "Final answer: 5", 0.0),
+        (f"{LONG}\n#### 42", f"Another way: {LONG}\n#### 43", 0.0),
+        (f"{LONG} {LONG}", f"{LONG} {LONG}", 1.0),
+    ],
+)
+def test_marked_final_answers_decide_wherever_they_stand(one: str, other: str, expected: float) -> None:
+    """As mathematics benchmarks mark them; at the end of a long answer, too."""
+    assert agree(ask("What does it come to?"), says(one), says(other)) == expected
+
+
 def test_yes_and_no_weigh_half_of_a_longer_answer() -> None:
     """The same reasons with another verdict agree less than half."""
     reasons = " the recipe contains wheat flour and butter from Normandy"
