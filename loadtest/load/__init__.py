@@ -2,6 +2,7 @@
 
 S  `rollback_time`   how long after a rollback a user may still reach the candidate
 S  `slow_candidate`  what a slow candidate costs the users of stable
+S  `slow_canary`     what a candidate that becomes slow costs those who are on it
 S  `same`            a candidate that is stable itself never falls back
 S  `leaving`         clients that leave, and clients that only stay
 """

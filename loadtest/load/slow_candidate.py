@@ -79,7 +79,7 @@ def _period(asking: Application) -> list[float]:
     sleep(SETTLE_SECONDS)
     began = monotonic()
     sleep(SECONDS)
-    return [1000 * seconds for at, seconds, arm in asking.tally.taken if at >= began and arm == "stable"]
+    return [1000 * taken.seconds for taken in asking.tally.taken if taken.asked_at >= began and taken.arm == "stable"]
 
 
 def main() -> int:

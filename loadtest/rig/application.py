@@ -22,6 +22,16 @@ RATE: Final = 700.0
 KEPT_COMPLAINTS: Final = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An answer: when it was asked for (monotonic), the seconds to its end, and what its headers say of its way."""
+
+    asked_at: float
+    seconds: float
+    arm: str
+    fallback: str
+
+
 @dataclass(slots=True)
 class Tally:
     """What came back. `wrong` counts answers that are not, byte for byte, what the arm in their header once said."""
@@ -35,8 +45,7 @@ class Tally:
     promoted: int = 0
     """Answers of arm `stable` that the candidate gave: what a promotion makes of it."""
     complaints: list[str] = field(default_factory=list)
-    taken: list[tuple[float, float, str]] = field(default_factory=list)
-    """Of each answer: when it was asked for (monotonic), the seconds to its end, and the arm in its header."""
+    taken: list[Taken] = field(default_factory=list)
     candidate_users: set[str] = field(default_factory=set)
     """Users whose answer said that it came from the candidate."""
 
@@ -97,7 +106,8 @@ class Application:
                 self.tally.complain(f"{user}: {failure}")
                 continue
             arm = answer.headers.get("x-driftgate-arm", "")
-            self.tally.taken.append((asked_at, monotonic() - asked_at, arm))
+            fallback = answer.headers.get("x-driftgate-fallback", "")
+            self.tally.taken.append(Taken(asked_at, monotonic() - asked_at, arm, fallback))
             self._check(user, prompt, answer, stream=stream)
 
     def _check(self, user: str, prompt: str, answer: Answer, *, stream: bool) -> None:

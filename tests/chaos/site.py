@@ -136,14 +136,14 @@ class Site:
         """The p99 of what answers took, of requests asked within a span; the worst second of a long one."""
         worst, at = 0.0, since
         while at < until_at:
-            taken = [
-                took * 1000
+            times = [
+                taken.seconds * 1000
                 for application in self.applications
-                for asked_at, took, _ in application.tally.taken
-                if at <= asked_at < min(at + 1.0, until_at)
+                for taken in application.tally.taken
+                if at <= taken.asked_at < min(at + 1.0, until_at)
             ]
-            if len(taken) > 10:
-                worst = max(worst, quantiles(taken, n=100, method="inclusive")[98])
+            if len(times) > 10:
+                worst = max(worst, quantiles(times, n=100, method="inclusive")[98])
             at += 1.0
         return worst
 

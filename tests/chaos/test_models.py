@@ -41,10 +41,10 @@ def test_a_candidate_ten_times_slower_slows_only_its_own_users(well: Site) -> No
             well.candidate.behave(first_byte_seconds=0.5)
             sleep(4.0)  # long enough for a backlog to build up
         slow = [
-            took
+            taken.seconds
             for application in well.applications
-            for at, took, arm in application.tally.taken
-            if arm == "stable" and fault.began + 1.0 < at < fault.ended
+            for taken in application.tally.taken
+            if taken.arm == "stable" and fault.began + 1.0 < taken.asked_at < fault.ended
         ]
         assert sorted(slow)[len(slow) // 2] < 0.25, "the median of stable's answers"
         well.roll_back()
