@@ -40,6 +40,18 @@ class RoutingFields(msgspec.Struct, frozen=True, gc=False):
     stream: bool | None = None
     user: msgspec.Raw = _ABSENT
     previous_response_id: msgspec.Raw = _ABSENT
+    conversation: msgspec.Raw = _ABSENT
+
+    @property
+    def previous_response(self) -> str | None:
+        """The id of the response that the request goes on with."""
+        return scalar_text(self.previous_response_id)
+
+    @property
+    def conversation_id(self) -> str | None:
+        """The id of the conversation that the server keeps, by itself or in an object."""
+        raw = bytes(self.conversation)
+        return None if raw == b"null" else scalar_text(raw) or text_at(raw, ("id",))
 
 
 class _Turn(msgspec.Struct, frozen=True, gc=False):

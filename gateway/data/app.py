@@ -44,7 +44,7 @@ from routing.bucketing import WEIGHT_SCALE
 from routing.crowding import KeyShares
 from routing.errors import MalformedRequest
 from routing.exposure import Route
-from routing.request import model_span, read, scalar_text
+from routing.request import RoutingFields, model_span, read
 from shadow.exchange import Api, Outcome
 
 _JSON: Final = (b"content-type", b"application/json")
@@ -129,7 +129,7 @@ class App:
         caller = self._authenticate(incoming)
         body = await self._body(incoming, cycle)
         asked, route = self._addressed(incoming, caller, body, request_id)
-        follows = scalar_text(asked.fields.previous_response_id) if api is _RESPONSES else None
+        follows = _kept_where_made(asked.fields) if api is _RESPONSES else None
         if follows is not None:
             await self._look_up(route, follows, started_at)
         draft = self._draft(asked, route, api, started_at, follows or "")
@@ -310,6 +310,11 @@ class App:
         if not found:
             raise unknown_model(name)
         return dict(found[0])
+
+
+def _kept_where_made(fields: RoutingFields) -> str | None:
+    """What the request goes on with, and only the server that has it can go on with."""
+    return fields.previous_response or fields.conversation_id
 
 
 def _must_have_room(cycle: Cycle) -> None:

@@ -56,7 +56,7 @@ class Draft(msgspec.Struct):
     first_byte_at: float = 0.0
     relayed: bool = False
     follows: str = ""
-    """The response that the request goes on with; empty where it begins."""
+    """The response or the conversation that the request goes on with; empty where it begins."""
     made: Made | None = None
     """Who made that, where it is known."""
     server: str = ""

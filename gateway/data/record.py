@@ -41,7 +41,10 @@ class Recorder:
         if draft.opening and (begun := opening(draft.answer_headers, draft.opening, OPENING_BYTES)):
             response = response_id(begun)
             if response is not None:
-                self._origins.note(draft.route.endpoint, response, Made(draft.answered_by, draft.server))
+                maker = Made(draft.answered_by, draft.server)
+                self._origins.note(draft.route.endpoint, response, maker)
+                if draft.follows and draft.made is None and draft.outcome is Outcome.COMPLETED:
+                    self._origins.note(draft.route.endpoint, draft.follows, maker)  # it was there
         grant = draft.assignment.grant
         if draft.assignment.by.is_set_apart:
             by = draft.assignment.by

@@ -26,7 +26,8 @@ class Keeper:
         """Answer as the script of a `model_server`."""
         below = asked.path.removeprefix("/v1/responses").strip("/").partition("/")[0]
         body = json.loads(asked.body or b"{}")
-        previous = below or body.get("previous_response_id")
+        talk = body.get("conversation")
+        previous = below or body.get("previous_response_id") or (talk["id"] if isinstance(talk, dict) else talk)
         if previous is not None and previous not in self.kept:
             status, error = self.not_found
             await line.send(whole(json.dumps(error).encode(), status))

@@ -141,6 +141,24 @@ async def test_an_answer_of_the_candidate_is_looked_at_where_it_is(method: str, 
         assert len(stable.asked) == (0 if known else 1)
 
 
+@pytest.mark.parametrize("talk", ["conv_1", {"id": "conv_1"}], ids=["id", "object"])
+@pytest.mark.parametrize(("weight", "keeper"), [(1, "new"), (10_000, "old")])
+async def test_a_kept_conversation_goes_on_where_it_is(talk: object, weight: int, keeper: str) -> None:
+    """Wherever the draw would have it; that the other arm does not have it is no failure, and is asked once."""
+    models = {name: Keeper(name, kept={"conv_1"} if name == keeper else set()) for name in ("old", "new")}
+    async with (
+        model_server(models["old"]) as stable,
+        model_server(models["new"]) as candidate,
+        data_plane(stable.base_url, candidate.base_url) as plane,
+    ):
+        plane.expose(weight)
+        body = {"model": "chat", "input": "hi", "conversation": talk}
+        answers = [await plane.ask(body, path="/v1/responses") for _ in range(3)]
+        assert [answer.json()["model"] for answer in answers] == [keeper] * 3
+        assert (len(stable.asked), len(candidate.asked)) == ((3, 1) if keeper == "old" else (1, 3))
+        assert plane.counted("hard_failure.candidate") == 0
+
+
 async def test_after_a_rollback_nobody_looks_at_the_candidate() -> None:
     """It serves nobody any more: stable says that it has no such response."""
     async with (
