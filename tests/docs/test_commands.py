@@ -22,6 +22,7 @@ PAGES: Final = ("README.md", "docs/quickstart.md")
 ELSEWHERE: Final = {
     "make demo": "tests/demo/test_headless.py",
     "make test": "this is it",
+    ". .venv/bin/activate": "commands here run by the interpreter of this environment",
 }
 """Commands that have a test of their own."""
 CONFIG: Final = """\
