@@ -3,7 +3,8 @@
 A signal is a function of what was asked and answered that says True (the event happened), False, or None (it does not
 apply). It runs in the shadow process, so a user's request never waits for it. Within that process:
 
-- what it raises, and an answer of another kind, counts as a reading that could not be made;
+- what it raises, `SystemExit` too, and an answer of another kind, counts as a reading that could not be made;
+- it gets the request's schema and tools as copies, so that what it writes into them reaches no other signal;
 - past `DEADLINE_SECONDS` it is interrupted by a timer signal; where that cannot be (code outside Python, another
   thread than the main one) its time is still measured;
 - `STRIKES` slow calls in a row switch it off for `OFF_SECONDS`, so that it cannot take the others' time.
@@ -19,6 +20,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
 from time import perf_counter
 from types import FrameType
 from typing import Final, TypeAlias
@@ -72,10 +75,10 @@ class Contained:
     def _guarded(self, read: OwnSignal, ask: Ask, answer: Answer) -> Reading:
         try:
             with _deadline(DEADLINE_SECONDS):
-                said = read(ask, answer)
+                said = read(_copied(ask), answer)
         except _TooSlow:
             return Unmeasured("own_slow")
-        except Exception:  # whatever it is, it is the application's, and must stay there; logging it is the containment
+        except BaseException:  # whatever it is, even an exit, it is the application's; logging it is the containment
             if not self.failures["own_crash"]:
                 logger.exception("the signal %r failed; further failures are only counted", self.name)
             return self._failed("own_crash")
@@ -96,6 +99,13 @@ class Contained:
         return Unmeasured(reason)
 
 
+def _copied(ask: Ask) -> Ask:
+    """The request with a schema and tools of its own, where it has any."""
+    if ask.schema is None and not ask.tools:
+        return ask
+    return replace(ask, schema=deepcopy(ask.schema), tools=deepcopy(ask.tools))
+
+
 def load() -> Mapping[str, Contained]:
     """The installed signals, imported. One that cannot be imported is there all the same, and always unmeasured."""
     found: dict[str, Contained] = {}
@@ -104,7 +114,7 @@ def load() -> Mapping[str, Contained]:
             with _deadline(IMPORT_SECONDS):
                 read = point.load()
             found[point.name] = Contained(point.name, read if callable(read) else None)
-        except (_TooSlow, Exception):  # likewise
+        except BaseException:  # likewise
             logger.exception("the signal %r cannot be imported from %s", point.name, point.value)
             found[point.name] = Contained(point.name, None)
     return found

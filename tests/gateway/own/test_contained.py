@@ -7,7 +7,7 @@ import pytest
 
 from gateway.own.contained import DEADLINE_SECONDS, OFF_SECONDS, STRIKES, Contained, failures
 from gateway.own.installed import is_usable
-from shadow.answer import Answer, Ask
+from shadow.answer import Answer, Ask, Json
 from shadow.comparison import read
 from shadow.reading import Measured, NotApplicable, Reading, Unmeasured
 from shadow.signals.catalogue import ALSO
@@ -58,6 +58,34 @@ def test_a_crash_is_counted_and_stays_where_it_is() -> None:
     assert readings["own"] == Unmeasured("own_crash")
     assert readings["empty"] == Measured(0.0)
     assert list(failures([broken])) == [("own", "own_crash", 1)]
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit, RecursionError])
+def test_not_even_an_exit_leaves_the_signal(error: type[BaseException]) -> None:
+    """It would end the shadow worker, or the connection that the exchange came over."""
+
+    def leaves(ask: Ask, answer: Answer) -> bool:
+        raise error
+
+    assert Contained("own", leaves, clock=Clock())(ask(), HELLO) == Unmeasured("own_crash")
+
+
+def test_what_a_signal_writes_into_the_request_reaches_no_other() -> None:
+    """Its schema and its tools are copies."""
+
+    def meddles(ask: Ask, answer: Answer) -> bool:
+        for given in (ask.schema, *(parameters for _, parameters in ask.tools)):
+            assert isinstance(given, dict)
+            given.clear()
+        return True
+
+    schema: dict[str, Json] = {"type": "object", "required": ["town"]}
+    asked = Ask("Which?", wants_json=True, schema=schema, tools=(("look", dict(schema)),), max_tokens=None)
+    for _ in range(2):
+        readings = read(asked, says("{}"), {"own": Contained("own", meddles, clock=Clock())})
+        assert readings.also["own"] == Measured(1.0)
+        assert readings.schema == Measured(1.0, "invalid")
+    assert asked.tools == (("look", schema),)
 
 
 def test_an_endless_loop_is_interrupted() -> None:
