@@ -3,6 +3,8 @@
 S  `sources`    the labelled answers that are scored
 P  `baselines`  refusal detectors that others use
 P  `invented`   made-up answers and refusals, for fitting
+S  `written`    exchanges written for this project, for fitting
+P  `rows`       what is fitted on, as a sparse matrix
 S  `fit`        fits the refusal detector's weights and writes them into the product
 P  `refusal`    refusals, answer by answer and model by model
 S  `tongues`    refusals in nine other languages

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from loadtest.signals.fit import Examples, examples, fit
-from loadtest.signals.refusal import counted, errs_left_out, left_out
+from loadtest.signals.refusal import Own, counted, errs_left_out, left_out
 from loadtest.signals.sources import CHATGPT, XSTEST, Labelled, decided
 from shadow.signals.refusal_change import Errs, change
 
@@ -51,19 +51,17 @@ class Coverage:
         return self.held / self.comparisons
 
 
-def coverage(
-    rows: dict[str, tuple[Labelled, ...]], labelled: dict[str, Examples], invented: Examples
-) -> Iterator[Coverage]:
+def coverage(rows: dict[str, tuple[Labelled, ...]], labelled: dict[str, Examples], own: Own) -> Iterator[Coverage]:
     """Each kind of comparison."""
-    models = _models(rows[XSTEST], labelled, invented)
-    errs = errs_left_out(labelled, invented)
+    models = _models(rows[XSTEST], labelled, own)
+    errs = errs_left_out(labelled, own)
     types = {row.item: row.group for row in rows[XSTEST]}
     yield _held(BY_TYPE, _by_type(models, types), errs)
     for size in _PARTS:
         yield _held(f"XSTest, two models, {size} random prompts, the truth of all", _by_part(models, size), errs)
-    said = left_out(CHATGPT, labelled, invented).scores(labelled[CHATGPT].signs) > 0.0
+    said = left_out(CHATGPT, labelled, own).scores(labelled[CHATGPT]) > 0.0
     answers = [Answered(bool(row.refused), bool(one)) for row, one in zip(decided(rows[CHATGPT]), said, strict=True)]
-    yield _held(f"ChatGPT refusals, {_PAIRS} drawn pairs", _drawn(answers), _errs_on_xstest(labelled, invented))
+    yield _held(f"ChatGPT refusals, {_PAIRS} drawn pairs", _drawn(answers), _errs_on_xstest(labelled, own))
 
 
 def table(made: Sequence[Coverage]) -> str:
@@ -81,19 +79,19 @@ _Compared = tuple[list[Answered], list[Answered], float]
 """Stable's and the candidate's answers, and the true change that their interval is to hold."""
 
 
-def _models(rows: tuple[Labelled, ...], labelled: dict[str, Examples], invented: Examples) -> _Models:
+def _models(rows: tuple[Labelled, ...], labelled: dict[str, Examples], own: Own) -> _Models:
     """XSTest by model and prompt, partial refusals counted too, read by a detector that was not fitted on it."""
-    detector = left_out(XSTEST, labelled, invented)
-    said = detector.scores(examples((row.prompt, row.text, False) for row in rows).signs) > 0.0
+    detector = left_out(XSTEST, labelled, own)
+    said = detector.scores(examples((row.prompt, row.text, False) for row in rows)) > 0.0
     found: _Models = {}
     for row, one in zip(rows, said, strict=True):
         found.setdefault(row.model, {})[row.item] = Answered(row.label[0] != "1", bool(one))
     return found
 
 
-def _errs_on_xstest(labelled: dict[str, Examples], invented: Examples) -> Errs:
+def _errs_on_xstest(labelled: dict[str, Examples], own: Own) -> Errs:
     source = labelled[XSTEST]
-    said, refused = fit((invented,)).scores(source.signs) > 0.0, source.refused > 0.0
+    said, refused = fit(own).scores(source) > 0.0, source.refused > 0.0
     return Errs(float(1.0 - said[refused].mean()), float(1.0 - refused[said].mean()))
 
 

@@ -4,18 +4,14 @@ Three questions: is each answer classed right (precision, recall, F1, beside wha
 two models right (every pair of models in XSTest); and do its intervals hold the truth.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations
 from time import process_time
-from typing import Final
-from zlib import crc32
-
-import numpy as np
+from typing import Final, TypeAlias
 
 from loadtest.signals.baselines import BASELINES
-from loadtest.signals.fit import Examples, Fitted, Matrix, examples, fit
+from loadtest.signals.fit import Examples, Fitted, examples, fit, words_alone
 from loadtest.signals.sources import CHATGPT, XSTEST, Labelled, decided
 from shadow.signals.refusal import Kind, classify_text
 from shadow.signals.refusal_change import Change, Counted, Errs, change
@@ -25,8 +21,9 @@ MEAN_ERROR_BAR: Final = 0.03
 TRUE_CHANGE: Final = 0.05
 """From here on the sign must be right."""
 COVERAGE_BAR: Final = 0.90
-_BUCKETS: Final = 2_048
-_WORDS: Final = re.compile(r"[a-z']+")
+
+Own: TypeAlias = Sequence[Examples]
+"""The project's own exchanges, which every fit has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +59,22 @@ class PairRow:
         return abs(self.truth) >= TRUE_CHANGE and self.found.estimate * self.truth <= 0.0
 
 
-def left_out(source: str, labelled: dict[str, Examples], invented: Examples) -> Fitted:
+def left_out(source: str, labelled: dict[str, Examples], own: Own) -> Fitted:
     """The detector fitted on everything but one source."""
-    return fit((*(part for name, part in labelled.items() if name != source), invented))
+    return fit((*(part for name, part in labelled.items() if name != source), *own))
 
 
-def scores(rows: dict[str, tuple[Labelled, ...]], labelled: dict[str, Examples], invented: Examples) -> Iterator[Score]:
+def scores(rows: dict[str, tuple[Labelled, ...]], labelled: dict[str, Examples], own: Own) -> Iterator[Score]:
     """Every detector on every source."""
     for source, all_rows in rows.items():
         of = decided(all_rows)
         truth = [bool(row.refused) for row in of]
-        ours = left_out(source, labelled, invented).scores(labelled[source].signs) > 0.0
+        ours = left_out(source, labelled, own).scores(labelled[source]) > 0.0
         cost = _timed(lambda row: classify_text(row.text, row.prompt) is Kind.UNWILLING, of)
         yield _score("driftgate, this source left out", source, list(ours), truth, cost[1])
         yield _score("driftgate as shipped (this source was in the fit)", source, cost[0], truth, cost[1])
-        alone = fit((invented,)).scores(labelled[source].signs) > 0.0
-        yield _score("driftgate, fitted on invented exchanges alone", source, list(alone), truth, None)
+        alone = fit(own).scores(labelled[source]) > 0.0
+        yield _score("driftgate, fitted on the project's own exchanges alone", source, list(alone), truth, None)
         for name, detect in BASELINES.items():
             said, microseconds = _timed(_on_text(detect), of)
             yield _score(name, source, said, truth, microseconds)
@@ -104,34 +101,26 @@ def _bag(source: str, rows: dict[str, tuple[Labelled, ...]]) -> list[bool]:
     others = [row for name, of in rows.items() if name != source for row in decided(of)]
     if not others:
         return [False] * len(decided(rows[source]))
-    train = Examples(_hashed(others), np.array([float(bool(row.refused)) for row in others]))
-    return list(fit((train,)).scores(_hashed(decided(rows[source]))) > 0.0)
-
-
-def _hashed(rows: Sequence[Labelled]) -> Matrix:
-    table = np.zeros((len(rows), _BUCKETS))
-    for at, row in enumerate(rows):
-        words = _WORDS.findall(row.text[:1_500].lower())
-        for each in (*words, *(" ".join(two) for two in pairwise(words))):
-            table[at, crc32(each.encode()) % _BUCKETS] = 1.0
-    return np.asarray(5.0 * table / np.sqrt(np.maximum(1.0, table.sum(axis=1, keepdims=True))))
+    train = words_alone((row.text, bool(row.refused)) for row in others)
+    of = words_alone((row.text, bool(row.refused)) for row in decided(rows[source]))
+    return list(fit((train,)).scores(of) > 0.0)
 
 
 # ── the change between two models ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def errs_left_out(labelled: dict[str, Examples], invented: Examples) -> Errs:
-    """Error rates for the intervals: fitted on invented exchanges alone, counted on the source that is not XSTest."""
+def errs_left_out(labelled: dict[str, Examples], own: Own) -> Errs:
+    """Error rates for the intervals: fitted on the project's own exchanges alone, counted on ChatGPT refusals."""
     source = labelled[CHATGPT]
-    said = fit((invented,)).scores(source.signs) > 0.0
+    said = fit(own).scores(source) > 0.0
     refused = source.refused > 0.0
     return Errs(float(1.0 - said[refused].mean()), float(1.0 - refused[said].mean()))
 
 
-def model_pairs(rows: tuple[Labelled, ...], labelled: dict[str, Examples], invented: Examples) -> Iterator[PairRow]:
+def model_pairs(rows: tuple[Labelled, ...], labelled: dict[str, Examples], own: Own) -> Iterator[PairRow]:
     """Every pair of XSTest's models, with partial refusals left out, and counted as refusals."""
-    detector, errs = left_out(XSTEST, labelled, invented), errs_left_out(labelled, invented)
-    said = detector.scores(examples((row.prompt, row.text, False) for row in rows).signs) > 0.0
+    detector, errs = left_out(XSTEST, labelled, own), errs_left_out(labelled, own)
+    said = detector.scores(examples((row.prompt, row.text, False) for row in rows)) > 0.0
     by_model: dict[str, dict[str, tuple[Labelled, bool]]] = {}
     for row, one in zip(rows, said, strict=True):
         by_model.setdefault(row.model, {})[row.item] = (row, bool(one))

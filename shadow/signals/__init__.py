@@ -7,6 +7,7 @@ P  `refusal_signs`    signs of declining and answering in an opening, as numbers
 P  `unwilling`        the half of refusals that is a choice
 P  `inability`        the half that is not
 P  `refusal_change`   how much more one model refuses, with the detector's errors in the interval
+P  `refusal_words`    what the first words of an answer say
 P  `refusal_weights`  what each sign weighs; written by loadtest/signals/fit.py
 P  `refusal_tongues`  how declining opens in nine other languages
 P  `refusal_short`    looser wordings there, for answers that say hardly anything else

@@ -2,9 +2,9 @@
 
 Providers say it plainly where they say it at all, so that is read first. In text, declining is a pattern of the first
 sentences, weighed against signs of an answer after them: an apology may be sympathy, and "As an AI …, however …" is
-mostly an answer. The signs are in `refusal_signs`; their weights are fitted on labelled answers whose licences permit
-it and on made-up ones, on no recorded model swap (docs/adr/0008-what-a-refusal-is.md, docs/signals.md). The line is
-at log odds 0, for every model and source.
+mostly an answer. The signs are in `refusal_signs`, the first words in `refusal_words`; what they weigh is fitted on
+labelled answers whose licences permit it and on exchanges of our own, on no recorded model swap
+(docs/adr/0008-what-a-refusal-is.md, docs/signals.md). The line is at log odds 0, for every model and source.
 
 Unwilling and unable are told apart (`Kind`), because they are different faults. What a *user* feels is the same: the
 answer opens by saying that the request will not be done. So the reading counts unwilling, blocked, unable, partial (an
@@ -24,10 +24,11 @@ from shadow.reading import Measured, Reading
 from shadow.signals import refusal_phrases as say
 from shadow.signals.refusal_signs import Opening, opening_of, signs_in
 from shadow.signals.refusal_tongues import Declining, declining
-from shadow.signals.refusal_weights import BASE, WEIGHTS
+from shadow.signals.refusal_weights import BASE, WEIGHTS, WEIGHTS_AS_AI
+from shadow.signals.refusal_words import words_score
 from shadow.signals.spoken import told
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 _UNABLE_ALONE: Final = 500
 """An inability with less than this after it stands in place of the answer; with more, it is partial."""
@@ -39,7 +40,7 @@ _REDIRECT_ALONE: Final = 300
 _SOFT_ALONE: Final = 200
 """A soft refusal ("I'll have to pass on this one") with less than this after it is all that was said."""
 _CLEARLY: Final = 1.5
-"""Log odds below which a sentence that names what the speaker lacks is an inability; above, it is unwilling as well."""
+"""Log odds below which a text that says what the speaker lacks, or withholds, is no more than that."""
 
 
 class Kind(StrEnum):
@@ -101,13 +102,32 @@ def read_text(text: str, prompt: str = "") -> Read:
     if foreign is not None:
         return Read(Kind.UNWILLING if foreign is Declining.UNWILLING else Kind.UNABLE)
     score = unwilling_score(opening, prompt)
-    lacks = score < _CLEARLY and say.LACKS.search(opening.sentences[0])
-    return Read(Kind.UNWILLING if score > 0.0 and not lacks else _otherwise(opening), score)
+    if score >= _CLEARLY or (score > 0.0 and not _milder(opening)):
+        return Read(Kind.UNWILLING, score)
+    return Read(_otherwise(opening), score)
+
+
+def _milder(opening: Opening) -> bool:
+    """Whether a text that hardly reads as unwilling says what it lacks, keeps an opinion back, changes subject."""
+    first = opening.sentences[0]
+    return bool(say.LACKS.search(first)) or _withholds_alone(opening) or _redirects_alone(opening)
+
+
+def _withholds_alone(opening: Opening) -> bool:
+    after = opening.length - len(opening.sentences[0])
+    return after < _WITHHELD_ALONE and bool(say.WITHHOLDS.search(" ".join(opening.sentences[:2])))
+
+
+def _redirects_alone(opening: Opening) -> bool:
+    first = opening.sentences[0]
+    return opening.length - len(first) < _REDIRECT_ALONE and bool(say.REDIRECTS.search(first))
 
 
 def unwilling_score(opening: Opening, prompt: str = "") -> float:
     """The log odds that an opening with a sentence is an unwilling refusal."""
-    return BASE + sum(WEIGHTS[name] * value for name, value in signs_in(prompt, opening).items() if value)
+    signs = signs_in(prompt, opening)
+    weights = WEIGHTS_AS_AI if signs["speaks_as_ai"] else WEIGHTS
+    return BASE + sum(weights[name] * value for name, value in signs.items() if value) + words_score(opening.head)
 
 
 def _otherwise(opening: Opening) -> Kind:
@@ -118,8 +138,8 @@ def _otherwise(opening: Opening) -> Kind:
         return Kind.UNWILLING
     if say.UNABLE.search(first):
         return Kind.UNABLE if after < _UNABLE_ALONE else Kind.PARTIAL
-    if after < _WITHHELD_ALONE and say.WITHHOLDS.search(" ".join(opening.sentences[:2])):
+    if _withholds_alone(opening):
         return Kind.UNABLE
-    if after < _REDIRECT_ALONE and say.REDIRECTS.search(first):
+    if _redirects_alone(opening):
         return Kind.REDIRECT
     return Kind.ANSWER

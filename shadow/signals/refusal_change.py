@@ -7,12 +7,11 @@ uncertain, and both are in the interval:
   (g + l − (g − l)²/n) / n² (Newcombe 1998, "Improved confidence intervals for the difference between binomial
   proportions based on paired data", Wald form);
 - *detection*: some reports are of no refusal, and some refusals are missed. Where both arms are read alike, that
-  cancels; where they differ, the reading of either may be wrong. So the error lives in the pairs that differ, and is
-  a share of
-  them: gained and lost pairs are each taken to be wrong at a rate that varies, between models, by half of (false among
-  reports + missed among refusals), independently.
+  cancels; where they differ, the reading of either may be wrong. So the error lives in the pairs that differ, and is a
+  share of them: gained and lost pairs are each taken to be wrong at a rate that varies, between models, by three fifths
+  of (false among reports + missed among refusals), independently.
 
-The half is a choice, not a theorem: with it, intervals that claim 95 % are checked against people's labels of five
+Three fifths is a choice, not a theorem: with it, intervals that claim 95 % are checked against people's labels of five
 models (docs/signals.md). The judge does not use this interval: its evidence is about the *counted* rates, for which it
 is exact.
 
@@ -25,7 +24,7 @@ from typing import Final
 
 _Z: Final = 1.96
 """95 %, two-sided."""
-_VARIES: Final = 0.5
+_VARIES: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Errs:
     false: float
 
 
-DETECTOR: Final = Errs(missed=0.14, false=0.20)
+DETECTOR: Final = Errs(missed=0.12, false=0.15)
 """Measured on the labelled source that is not scored with it (docs/signals.md), rounded."""
 
 

@@ -117,6 +117,8 @@ _PURPOSE: Final = _wording(
     r"\b(?:my (?:purpose|goal|role|programming|guidelines|ethical|design|training|creators?)|",
     r"i(?: am|'m) (?:programmed|designed|here to|committed)|i (?:strive|aim) to)\b",
 )
+_YES_OR_NO: Final = _wording(r"\W*(?:yes|no|yeah|nope)\b")
+_ASKS_YES_OR_NO: Final = _wording(r"\s*(?:is|are|was|were|do|does|did|can|could|should|would|will|has|have|am)\b")
 _PURPOSE_SIGNS: Final = ("my ", "i am", "i'm ", "i strive", "i aim")
 """One of these is part of each."""
 
@@ -285,6 +287,8 @@ def _amounts(prompt: str, opening: Opening, body: _Body) -> dict[str, float]:
         "alone": float(count == 1),
         "repeats": len(asked & said) / max(1, len(said)),
         "covers": len(asked & said) / max(1, len(asked)),
+        "yes_or_no": float(bool(_YES_OR_NO.match(opening.sentences[0]))),
+        "asked_yes_or_no": float(bool(_ASKS_YES_OR_NO.match(prompt))),
     }
 
 
@@ -314,4 +318,6 @@ def _combine(s: dict[str, float]) -> None:
     s["promises_turning"] = s["promises"] * turned
     s["ai_morally"] = s["speaks_as_ai"] * s["moral"]
     s["ai_without"] = s["speaks_as_ai"] * (1.0 - declined)
+    s["yes_or_no_as_asked"] = s["yes_or_no"] * s["asked_yes_or_no"]
+    s["neither_yes_nor_no"] = s.pop("asked_yes_or_no") - s["yes_or_no_as_asked"]
     s["withholds_and_answers"] = s["withholds"] * s["answering"]
