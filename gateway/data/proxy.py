@@ -189,7 +189,7 @@ class Proxy:
         if stream.status >= _FIRST_REDIRECT:
             return Refused(f"status_{stream.status}", stream.status // 100, stream.server)
         is_events = _is_events(stream.headers)
-        begun = await stream.read()
+        begun = stream.take() if stream.complete else await stream.read()
         if is_events:
             seen = first_event(begun, stream.headers)
             while seen is FirstEvent.INCOMPLETE and not stream.complete:
@@ -197,7 +197,8 @@ class Proxy:
                 seen = first_event(begun, stream.headers)
             refused = seen is FirstEvent.ERROR
         else:
-            begun = await _read_whole(stream, begun)
+            if not stream.complete:
+                begun = await _read_whole(stream, begun)
             refused = is_error_object(begun, stream.headers)
         if refused:
             return Refused("stream_error" if is_events else "error_body", _NO_STATUS_CLASS, stream.server)

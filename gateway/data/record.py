@@ -31,6 +31,8 @@ class Recorder:
         self._origins = origins
         self._tracing = tracing
         self._meters: dict[tuple[str, str], _Meters] = {}
+        if handover is not None:
+            handover.on_drop = self._dropped
 
     def finish(self, draft: Draft) -> None:
         """The request is over, however it ended."""
@@ -51,10 +53,15 @@ class Recorder:
             self._tally.count("driftgate_undrawn_total", ("endpoint", draft.route.endpoint), ("reason", by.value))
         if grant is None or not draft.assignment.by.is_evidence:
             return
-        names = counted(draft)
-        if self._handover is not None and self._handover.offer(draft, now):
-            names += dropped(draft)
-        self._counts.add(draft.route.endpoint, grant.rollout, names)
+        self._counts.add(draft.route.endpoint, grant.rollout, counted(draft))
+        if self._handover is not None:
+            self._handover.offer(draft, now)
+
+    def _dropped(self, draft: Draft) -> None:
+        """The hand-over has no room for a request's exchange, or nobody to give it to."""
+        grant = draft.assignment.grant
+        assert grant is not None
+        self._counts.add(draft.route.endpoint, grant.rollout, dropped(draft))
 
     def reads(self, asked: Keyed) -> bool:
         """Whether the trace of this request says what its answer says of itself, so that it must be kept."""

@@ -179,6 +179,7 @@ class _Worker:
         if not await self.server.drain(drain_seconds - lingering):
             logger.warning("answers were cut at the drain deadline of %s s", drain_seconds)
         with anyio.move_on_after(LAST_FLUSH_SECONDS):
+            self.handover.flush()  # what it has no room for is counted, too
             await self.counts.flush(self.store)
             await self.elsewhere.tell()
         await self.handover.drain(LAST_FLUSH_SECONDS)

@@ -3,7 +3,7 @@
 Below are pools of one protocol each, by what the origin speaks.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final, Protocol, TypeAlias
@@ -14,6 +14,7 @@ from gateway.upstream.headers import RawHeaders
 from gateway.upstream.http2_pool import ChoosingPool, Http2Pool
 from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.pool import MAX_CONNECTIONS, Pool
+from gateway.upstream.running import Awaited
 from gateway.upstream.target import Http, Origin
 
 
@@ -89,9 +90,9 @@ class Stream:
         """What the answer begins with, left to be taken: all of it, or `most` bytes and more."""
         return await self._exchange.seen(most)
 
-    async def read(self) -> bytes:
+    def read(self) -> Coroutine[Awaited | None, None, bytes]:
         """The next bytes; empty at the end. Raises `UpstreamFailure`."""
-        return await self._exchange.read()
+        return self._exchange.read()
 
     def close(self) -> None:
         """Keep the connection where the answer ended cleanly; else end it, or its part of it."""

@@ -40,13 +40,14 @@ class Server:
 
     def answered(self) -> None:
         """A usable answer began."""
-        if self.breaker.is_open:
+        if self.breaker is not CLOSED and self.breaker.is_open:
             self.breaker = self.breaker.answered()
             logger.info("model %s at %s answers again", self.model, self.place)
 
     def completed(self) -> None:
         """A usable answer is whole."""
-        self.breaker = self.breaker.completed()
+        if self.breaker is not CLOSED:
+            self.breaker = self.breaker.completed()
 
     def failed(self, kind: str) -> None:
         """A request failed, and this server is to blame."""
@@ -89,7 +90,8 @@ class Servers:
             server = None
         if server is None:
             raise LeftAlone("breaker_open", f"the servers of {self.target.name} failed lately, and are not asked now")
-        server.breaker = server.breaker.begun(now)
+        if server.breaker is not CLOSED:
+            server.breaker = server.breaker.begun(now)
         return server
 
     def another(self, tried: Sequence[Server], reason: str = "connect") -> Server | None:

@@ -1,5 +1,7 @@
 """The small parts of the data plane, each by itself."""
 
+import gzip
+import json
 import random
 from collections import Counter
 from collections.abc import Mapping
@@ -18,7 +20,7 @@ from routing.errors import StoreUnavailable
 from routing.exposure import Generation, Grant, Observation, Route
 from shadow.exchange import Outcome
 from tests.gateway.data.harness import data_plane
-from tests.gateway.model_server import model_server, says
+from tests.gateway.model_server import answers, model_server, says, whole
 
 ERRORS = [
     b'data: {"error":{"message":"x"}}\n\n',
@@ -187,6 +189,23 @@ async def test_a_shadow_worker_that_does_not_read_costs_drops_and_nothing_else()
         assert plane.counted("handover_dropped") == plane.handover.dropped["full"]
         assert plane.counted("handover_dropped.0.stable") == plane.handover.dropped["full"]
         assert plane.counted("stable") == 40
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_unpacks_to_more_than_there_is_room_for_is_dropped_and_counted() -> None:
+    """How long a frame is shows only when it is made: what is too much then is counted as any other drop."""
+    packed = gzip.compress(json.dumps({"choices": "y" * 800_000}).encode())
+    headers = ("content-type: application/json", "content-encoding: gzip")
+    async with (
+        model_server(answers(whole(packed, headers=headers))) as server,
+        data_plane(server.base_url, shadow_reads=False, shadow_buffer=1_000_000) as plane,
+    ):
+        plane.expose(0)
+        for _ in range(4):
+            assert (await plane.ask({"model": "chat"})).status_code == 200
+        plane.handover.flush()
+        assert (plane.handover.sent, plane.handover.dropped["full"]) == (1, 3)
+        assert plane.counted("handover_dropped.0.stable") == 3
 
 
 @pytest.mark.anyio
