@@ -1,6 +1,7 @@
 """The command line: `driftgate …`.
 
 S  `main`      the entry point, and the one place where an error becomes a sentence and an exit code
+S  `ondemand`  commands that are imported when they are asked for
 S  `local`     `init`, `check`: files, no gateway needed
 S  `apikeys`   `key create`, `list`, `rotate`, `revoke`
 S  `examining` `doctor`

@@ -1,73 +1,83 @@
 """The entry point: the commands by name, and the one place where an error becomes a sentence and an exit code.
 
-What serves (Litestar, uvicorn) is imported only by the commands that serve: `driftgate check` runs in editors and
-commit hooks.
+A command is imported when it is called: rolling back does not wait for what checks a configuration, and what serves
+(Litestar, uvicorn) is imported only by the commands that serve.
 """
 
 import os
 import signal
 import sys
 import traceback
+from types import MappingProxyType
 from typing import Annotated, Final, NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
-from gateway.cli import (
-    apikeys,
-    applying,
-    examining,
-    freezing,
-    local,
-    looking,
-    planning,
-    printing,
-    replaying,
-    rollouts,
-    serving,
-)
+from gateway.cli import printing
 from gateway.cli.errors import CommandFailed, ExitCode
+from gateway.cli.ondemand import OnDemandGroup
 from gateway.version import __version__
 
 DEBUG_VARIABLE: Final = "DRIFTGATE_DEBUG"
 """Set, an error of driftgate itself shows its traceback as well."""
 
+
+class Commands(OnDemandGroup):
+    """The commands, in the order in which help lists them."""
+
+    PLACES = MappingProxyType(
+        {
+            "serve": "gateway.cli.serving:serve",
+            "demo": "gateway.cli.serving:demo",
+            "init": "gateway.cli.local:init",
+            "check": "gateway.cli.local:check",
+            "doctor": "gateway.cli.examining:doctor",
+            "start": "gateway.cli.rollouts:start",
+            "apply": "gateway.cli.applying:apply",
+            "retry": "gateway.cli.rollouts:retry",
+            "status": "gateway.cli.looking:status",
+            "get": "gateway.cli.looking:get",
+            "list": "gateway.cli.looking:list_",
+            "history": "gateway.cli.looking:history",
+            "explain": "gateway.cli.looking:explain",
+            "plan": "gateway.cli.planning:plan",
+            "replay": "gateway.cli.replaying:replay",
+            "pause": "gateway.cli.rollouts:pause",
+            "resume": "gateway.cli.rollouts:resume",
+            "promote": "gateway.cli.rollouts:promote",
+            "approve": "gateway.cli.rollouts:approve",
+            "rollback": "gateway.cli.rollouts:rollback",
+            "abort": "gateway.cli.rollouts:rollback",
+            "freeze": "gateway.cli.freezing:freeze",
+            "unfreeze": "gateway.cli.freezing:unfreeze",
+        }
+    )
+    HIDDEN = frozenset({"get", "abort"})
+
+
+class KeyCommands(OnDemandGroup):
+    """The commands of `driftgate key`."""
+
+    PLACES = MappingProxyType(
+        {
+            "create": "gateway.cli.apikeys:create_key",
+            "list": "gateway.cli.apikeys:list_keys",
+            "rotate": "gateway.cli.apikeys:rotate_key",
+            "revoke": "gateway.cli.apikeys:revoke_key",
+        }
+    )
+
+
 app = typer.Typer(
+    cls=Commands,
     name="driftgate",
     help="Canary rollouts of language models, judged by what they say.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-keys = typer.Typer(help="API keys.", no_args_is_help=True)
-
-app.command()(serving.serve)
-app.command()(serving.demo)
-app.command()(local.init)
-app.command()(local.check)
-app.command()(examining.doctor)
-app.command()(rollouts.start)
-app.command()(applying.apply)
-app.command()(rollouts.retry)
-app.command()(looking.status)
-app.command(hidden=True)(looking.get)
-app.command("list")(looking.list_)
-app.command()(looking.history)
-app.command()(looking.explain)
-app.command()(planning.plan)
-app.command()(replaying.replay)
-app.command()(rollouts.pause)
-app.command()(rollouts.resume)
-app.command()(rollouts.promote)
-app.command()(rollouts.approve)
-app.command()(rollouts.rollback)
-app.command("abort", hidden=True)(rollouts.rollback)
-app.command()(freezing.freeze)
-app.command()(freezing.unfreeze)
-keys.command("create")(apikeys.create_key)
-keys.command("list")(apikeys.list_keys)
-keys.command("rotate")(apikeys.rotate_key)
-keys.command("revoke")(apikeys.revoke_key)
+keys = typer.Typer(cls=KeyCommands, help="API keys.", no_args_is_help=True)
 app.add_typer(keys, name="key")
 
 

@@ -113,6 +113,16 @@ def test_check_loads_nothing_that_serves(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == b"[]"
 
 
+def test_rolling_back_waits_for_no_import_that_it_does_not_need() -> None:
+    """At three in the morning the command is there at once: what reads configurations is not imported."""
+    program = (
+        "import sys; from gateway.cli.main import app; app(['rollback', '--help'], standalone_mode=False);"
+        "print(sorted({'yaml', 'gateway.config.load', 'shadow.signals.catalogue'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout.splitlines()[-1] == b"[]"
+
+
 def test_a_created_key_opens_the_gateway_that_has_its_entry(run: Run) -> None:
     """The printed entry can be pasted as it is, and the printed key then works."""
     arguments = ("--name", "shop", "--role", "app", "--tenant", "t1", "--endpoint", "chat", "--pin")
