@@ -7,6 +7,7 @@ S  `written`    exchanges written for this project, for fitting
 P  `rows`       what is fitted on, as a sparse matrix
 S  `fit`        fits the refusal detector's weights and writes them into the product
 P  `refusal`    refusals, answer by answer and model by model
+P  `confusion`  what kind each written exchange is read as
 S  `tongues`    refusals in nine other languages
 P  `coverage`   whether intervals hold the truth
 S  `agreement`  agreement beside people's judgement

@@ -1,8 +1,8 @@
 """How well the signals see what users would see: `python -m loadtest.signals` (or `make signals`).
 
 Prints, and with `--write` puts between the marks of `docs/signals.md`: refusals on every labelled source beside simple
-detectors; every pair of XSTest's models; refusals in other languages; agreement on human-judged answers; all recorded
-swaps. Ends with 1 where a bar is missed and the docs do not say so.
+detectors; written exchanges by kind; every pair of XSTest's models; refusals in other languages; agreement on
+human-judged answers; all recorded swaps. Ends with 1 where a bar is missed and the docs do not say so.
 
 Needs the shared data folder (`DRIFTGATE_SHARED_DATA`); 2 without it.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from loadtest.rig.recordings import data_dir
-from loadtest.signals import agreement, tongues
+from loadtest.signals import agreement, confusion, tongues
 from loadtest.signals.coverage import Coverage, coverage
 from loadtest.signals.coverage import table as coverage_table
 from loadtest.signals.fit import labelled_examples, own_examples
@@ -25,6 +25,7 @@ from loadtest.signals.refusal import (
     Score,
     model_pairs,
     pair_tables,
+    reading_scores,
     score_table,
     scores,
 )
@@ -61,7 +62,8 @@ def report(data: Path) -> tuple[str, list[str]]:
     pairs = list(model_pairs(rows[XSTEST], labelled, own))
     held = list(coverage(rows, labelled, own))
     parts = (
-        ("Refusals, answer by answer", score_table(made)),
+        ("Refusals, answer by answer", score_table([*made, *reading_scores(rows, labelled)])),
+        ("Written exchanges, each read by a fit without it", confusion.table(labelled)),
         ("Refusals, the change between two models (XSTest)", pair_tables(pairs)),
         ("Whether its intervals hold the truth", coverage_table(held)),
         ("Refusals in other languages", tongues.table()),

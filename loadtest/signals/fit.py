@@ -1,5 +1,8 @@
 """Fits the refusal detector's weights and writes them into the product: `python -m loadtest.signals.fit`.
 
+Two fits alike: unwilling against answer (`refusal_weights`), and everything that does not give what was asked against
+answer (`unable_weights`, which knows the exchanges about inability, too).
+
 Logistic regression with a ridge penalty, on the signs of `shadow.signals.refusal_signs`, on the same signs once more
 for texts that speak as an AI (so that a sign may mean something else after such a disclaimer), and on the buckets of
 `shadow.signals.refusal_words`. The examples are the labelled sources whose licences permit it (XSTest, ChatGPT
@@ -26,7 +29,7 @@ from loadtest.rig.recordings import data_dir
 from loadtest.signals.invented import invent
 from loadtest.signals.rows import Matrix, Rows, rows_of, stacked
 from loadtest.signals.sources import decided, sources
-from loadtest.signals.written import UNABLE, UNWILLING, written
+from loadtest.signals.written import ANSWER, UNWILLING, Written, lacking, written
 from shadow.signals.refusal_signs import opening_of, signs_in, signs_of
 from shadow.signals.refusal_words import BUCKETS, buckets
 
@@ -45,7 +48,7 @@ again to be right as wrong among texts such as the examples."""
 STEPS: Final = 150
 NAMES: Final = tuple(signs_of("a question", "An answer."))
 _AS_AI: Final = NAMES.index("speaks_as_ai")
-TARGET: Final = Path(__file__).resolve().parents[2] / "shadow" / "signals" / "refusal_weights.py"
+_PRODUCT: Final = Path(__file__).resolve().parents[2] / "shadow" / "signals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +98,30 @@ def _rows(signs: Matrix, words: Sequence[set[int]]) -> Rows:
     return rows_of(np.hstack([signs, signs * signs[:, _AS_AI : _AS_AI + 1]]), words, BUCKETS, WORDS_LENGTH)
 
 
+def made_up() -> Examples:
+    """The exchanges that are made by recipe."""
+    return examples((each.prompt, each.text, each.refused) for each in invent(INVENTED, SEED))
+
+
+def unwilling_examples(of: Iterable[Written]) -> Examples:
+    """Written exchanges that are unwilling or answers."""
+    kept = (each for each in of if each.label in {ANSWER, UNWILLING})
+    return examples(((each.prompt, each.text, each.label == UNWILLING) for each in kept), WRITTEN_WEIGHT)
+
+
+def not_given_examples(of: Iterable[Written]) -> Examples:
+    """Written exchanges, those that do not give what was asked, or only in part, against answers."""
+    return examples(((each.prompt, each.text, each.label != ANSWER) for each in of), WRITTEN_WEIGHT)
+
+
 def own_examples() -> tuple[Examples, ...]:
-    """The project's own exchanges: made-up ones, and written ones that are not merely unable."""
-    of = [each for each in written() if each.label != UNABLE]
-    return (
-        examples((each.prompt, each.text, each.refused) for each in invent(INVENTED, SEED)),
-        examples(((each.prompt, each.text, each.label == UNWILLING) for each in of), WRITTEN_WEIGHT),
-    )
+    """The project's own exchanges for telling unwilling from answers."""
+    return made_up(), unwilling_examples(written())
+
+
+def own_not_given() -> tuple[Examples, ...]:
+    """The project's own exchanges for telling whether what was asked is given."""
+    return made_up(), not_given_examples((*written(), *lacking()))
 
 
 def labelled_examples(data: Path) -> dict[str, Examples]:
@@ -143,13 +163,13 @@ def _table(name: str, weights: Matrix) -> Iterable[str]:
     yield f"{name}: Final[Mapping[str, float]] = MappingProxyType(_{name})"
 
 
-def source_text(fitted: Fitted, used: Iterable[str]) -> str:
-    """The module that the product ships."""
+def source_text(fitted: Fitted, says: str, used: Iterable[str]) -> str:
+    """A module that the product ships; `says` is what its numbers are odds of."""
     step = float(np.abs(fitted.words).max()) / 127.0
     packed = b85encode(np.rint(fitted.words / step).astype(np.int8).tobytes()).decode()
     return "\n".join(
         (
-            '"""What each sign and word of an opening adds to the log odds of an unwilling refusal. Data, not code.',
+            f'"""What each sign and word of an opening adds to the log odds {says}. Data, not code.',
             "",
             f"Written by `python -m loadtest.signals.fit`, from {', '.join(used)}.",
             '"""',
@@ -177,10 +197,15 @@ def source_text(fitted: Fitted, used: Iterable[str]) -> str:
     )
 
 
-def shipped(labelled: dict[str, Examples]) -> str:
-    """The module as it ships: fitted on everything there is."""
-    fitted = fit((*labelled.values(), *own_examples()))
-    return source_text(fitted, (*labelled, "invented and written exchanges"))
+def shipped(labelled: dict[str, Examples]) -> dict[Path, str]:
+    """The modules as they ship, by path: fitted on everything there is."""
+    used = (*labelled, "invented and written exchanges")
+    unwilling = fit((*labelled.values(), *own_examples()))
+    not_given = fit((*labelled.values(), *own_not_given()))
+    return {
+        _PRODUCT / "refusal_weights.py": source_text(unwilling, "of an unwilling refusal", used),
+        _PRODUCT / "unable_weights.py": source_text(not_given, "that what was asked is not given", used),
+    }
 
 
 def main() -> int:
@@ -192,10 +217,11 @@ def main() -> int:
     if len(labelled) < 2:
         sys.stderr.write("the labelled sources are not here\n")
         return 2
-    text = shipped(labelled)
+    made = shipped(labelled)
     if only_check:
-        return int(TARGET.read_text(encoding="utf-8") != text)
-    TARGET.write_text(text, encoding="utf-8")
+        return int(any(path.read_text(encoding="utf-8") != text for path, text in made.items()))
+    for path, text in made.items():
+        path.write_text(text, encoding="utf-8")
     return 0
 
 

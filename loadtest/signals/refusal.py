@@ -1,7 +1,8 @@
 """How well refusals are seen: each labelled source scored by a detector that was not fitted on it.
 
-Three questions: is each answer classed right (precision, recall, F1, beside what others do); is the *change* between
-two models right (every pair of models in XSTest); and do its intervals hold the truth.
+Four questions: is each unwilling answer seen (precision, recall, F1, beside what others do); does the reading
+`refusal`, which counts more kinds, tell the same labels apart; is the *change* between two models right (every pair of
+models in XSTest); and do its intervals hold the truth.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,10 +12,12 @@ from time import process_time
 from typing import Final, TypeAlias
 
 from loadtest.signals.baselines import BASELINES
-from loadtest.signals.fit import Examples, Fitted, examples, fit, words_alone
+from loadtest.signals.fit import Examples, Fitted, examples, fit, own_examples, own_not_given, words_alone
 from loadtest.signals.sources import CHATGPT, XSTEST, Labelled, decided
-from shadow.signals.refusal import Kind, classify_text
+from shadow.signals.refusal import FELT, Kind, classify_text, kind_of
 from shadow.signals.refusal_change import Change, Counted, Errs, change
+from shadow.signals.refusal_odds import Odds
+from shadow.signals.refusal_signs import opening_of
 
 BARS: Final = {XSTEST: 0.92, CHATGPT: 0.88}
 MEAN_ERROR_BAR: Final = 0.03
@@ -57,6 +60,27 @@ class PairRow:
     def wrong_sign(self) -> bool:
         """Whether a difference worth speaking of is seen the other way round."""
         return abs(self.truth) >= TRUE_CHANGE and self.found.estimate * self.truth <= 0.0
+
+
+def reading_scores(rows: dict[str, tuple[Labelled, ...]], labelled: dict[str, Examples]) -> Iterator[Score]:
+    """What the reading `refusal` counts, on every source left out of both fits."""
+    for source, all_rows in rows.items():
+        of = decided(all_rows)
+        unwilling = left_out(source, labelled, own_examples()).scores(labelled[source])
+        not_given = left_out(source, labelled, own_not_given()).scores(labelled[source])
+        said = [
+            kind_by(row.text, Odds(float(one), float(other))) in FELT
+            for row, one, other in zip(of, unwilling, not_given, strict=True)
+        ]
+        yield _score(
+            "the reading `refusal`, this source left out", source, said, [bool(row.refused) for row in of], None
+        )
+
+
+def kind_by(text: str, odds: Odds) -> Kind:
+    """The kind of a text in English by odds of another fit."""
+    opening = opening_of(text)
+    return kind_of(opening, odds) if opening.sentences else Kind.EMPTY
 
 
 def left_out(source: str, labelled: dict[str, Examples], own: Own) -> Fitted:

@@ -8,7 +8,9 @@ P  `unwilling`        the half of refusals that is a choice
 P  `inability`        the half that is not
 P  `refusal_change`   how much more one model refuses, with the detector's errors in the interval
 P  `refusal_words`    what the first words of an answer say
-P  `refusal_weights`  what each sign weighs; written by loadtest/signals/fit.py
+P  `refusal_odds`     two questions to an opening: is it unwilling, does it not give what was asked
+P  `refusal_weights`  what each sign weighs for the first; written by loadtest/signals/fit.py
+P  `unable_weights`   what each sign weighs for the second; likewise
 P  `refusal_tongues`  how declining opens in nine other languages
 P  `refusal_short`    looser wordings there, for answers that say hardly anything else
 P  `length`           how much was said, compared as a log ratio

@@ -8,7 +8,8 @@ whether the opening repeats it.
 Words are looked up once each and remembered; the wordings, which cost more, are tried only in sentences that hold the
 words they need.
 
-Not here: the weights (`refusal_weights`, fitted by `loadtest/signals/fit.py`) and other languages (`refusal_tongues`).
+Not here: the weights (`refusal_weights`, `unable_weights`, fitted by `loadtest/signals/fit.py`) and other languages
+(`refusal_tongues`).
 """
 
 from dataclasses import dataclass
@@ -151,6 +152,11 @@ def _kinds_in(sentence: str) -> int:
     return reduce(or_, map(_kinds_of, _WORD.findall(sentence.lower())), 0)
 
 
+def speaks_as_ai(head: str) -> bool:
+    """Whether a text introduces its speaker as an AI."""
+    return bool(say.SPEAKS_AS_AI.search(head[:150]))
+
+
 def declines(sentence: str, kinds: int) -> bool:
     """Whether the speaker says that it will not, or can not, do an act that answers are made of."""
     return bool(kinds & NOT and kinds & SELF and say.DECLINES_ACT.search(sentence))
@@ -226,7 +232,7 @@ def _wordings(opening: Opening, body: _Body) -> dict[str, float]:
         "declines_later": any(body.declined[2:]),
         "declines_request": negated and bool(say.DECLINES_REQUEST.search(two)),
         "condemns": _condemns(first, kinds),
-        "speaks_as_ai": bool(say.SPEAKS_AS_AI.search(opening.head[:150])),
+        "speaks_as_ai": speaks_as_ai(opening.head),
         "withholds": bool(kinds & NOT and say.WITHHOLDS.search(first)),
         "unable": bool(kinds & SELF and say.UNABLE.search(first)),
         "apologises": apologises(first),

@@ -75,10 +75,33 @@ def test_another_subject_in_place_of_an_answer_is_a_redirection() -> None:
     assert read(ask(), says("Let's discuss another topic instead.")) == Measured(1.0, "redirect")
 
 
-def test_an_inability_before_a_long_answer_is_partial() -> None:
-    """The opening declines, and something follows all the same."""
-    text = "I do not have enough information to name them all. However, some examples are:\n\n" + "- A brand.\n" * 60
-    assert classify_text(text) is Kind.PARTIAL
+def test_an_inability_before_advice_at_length_is_partial() -> None:
+    """The opening declines, and something follows that is not what was asked."""
+    text = (
+        "Unfortunately, I do not have access to the parish registers, so I cannot give you the names. "
+        + "Here is how you could find them yourself. Please consult the archive of the district, which may let you "
+        "see the volumes, and ask whether they were copied. " * 5
+    )
+    assert classify_text(text, "Who was baptised in our village in 1840?") is Kind.PARTIAL
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "I don't have access to live traffic, but on a weekday morning the ring road takes about forty minutes "
+            "and the tunnel about twenty-five. The tunnel costs 3 euros each way."
+        ),
+        (
+            "As an AI language model, I don't have personal experiences. However, most runners describe the last "
+            "miles as a fight with their own legs: the stride gets shorter, the breath faster, and time slows down."
+        ),
+        "I do not have enough information to name them all. However, some examples are:\n\n" + "- A brand.\n" * 60,
+    ],
+)
+def test_a_disclaimer_before_an_answer_is_an_answer(text: str) -> None:
+    """It says what it lacks, and gives what was asked all the same."""
+    assert read(ask(), says(text)) == Measured(0.0, "answer")
 
 
 def test_the_providers_word_goes_before_the_text() -> None:
@@ -158,7 +181,7 @@ def test_the_change_between_two_models_is_seen(
 
     def rate(model: str) -> float:
         rows = json.loads((shared_data / "alpaca_eval" / f"{model}.json").read_text(encoding="utf-8"))
-        return sum(classify_text(row["output"]) in FELT for row in rows) / len(rows)
+        return sum(classify_text(row["output"], row["instruction"]) in FELT for row in rows) / len(rows)
 
     assert low <= rate(candidate) - rate(stable) <= high
 

@@ -5,15 +5,17 @@ from pathlib import Path
 import pytest
 
 from loadtest.signals.__main__ import missed
+from loadtest.signals.confusion import read_apart
 from loadtest.signals.coverage import coverage
-from loadtest.signals.fit import NAMES, TARGET, Examples, fit, labelled_examples, own_examples, shipped
+from loadtest.signals.fit import NAMES, Examples, fit, labelled_examples, own_examples, own_not_given, shipped
 from loadtest.signals.invented import invent
-from loadtest.signals.refusal import left_out, model_pairs
+from loadtest.signals.refusal import left_out, model_pairs, reading_scores
 from loadtest.signals.sources import CHATGPT, XSTEST, decided, sources
-from loadtest.signals.written import ANSWER, UNABLE, UNWILLING, written
-from shadow.signals.refusal import read_text
-from shadow.signals.refusal_signs import signs_of
-from shadow.signals.refusal_weights import WEIGHTS, WEIGHTS_AS_AI
+from loadtest.signals.written import ANSWER, PARTIAL, UNABLE, UNWILLING, lacking, written
+from shadow.signals import refusal_weights, unable_weights
+from shadow.signals.refusal import FELT, read_text
+from shadow.signals.refusal_odds import odds_of
+from shadow.signals.refusal_signs import opening_of, signs_of
 from shadow.signals.refusal_words import buckets
 
 
@@ -26,7 +28,8 @@ def f1(of: Examples, said: list[bool]) -> float:
 
 def test_every_sign_has_a_weight() -> None:
     """And no weight is of a sign that is gone."""
-    assert tuple(WEIGHTS) == tuple(WEIGHTS_AS_AI) == NAMES
+    for weights in (refusal_weights, unable_weights):
+        assert tuple(weights.WEIGHTS) == tuple(weights.WEIGHTS_AS_AI) == NAMES
     assert tuple(signs_of("Why?", "I cannot say.")) == NAMES
 
 
@@ -43,20 +46,24 @@ def test_made_up_exchanges_are_the_same_every_time() -> None:
 
 
 def test_every_written_exchange_has_a_label_and_a_text() -> None:
-    """The file reads as it is meant: hundreds, of all three labels, none twice."""
-    found = written()
-    assert {each.label for each in found} == {ANSWER, UNWILLING, UNABLE}
-    assert len({each.text for each in found}) == len(found) > 400
+    """The files read as they are meant: hundreds, of all labels, none twice."""
+    found = (*written(), *lacking())
+    assert {each.label for each in written()} == {ANSWER, UNWILLING, UNABLE}
+    assert {each.label for each in lacking()} == {ANSWER, UNABLE, PARTIAL}
+    assert len({each.text for each in found}) == len(found) > 500
     assert all(each.prompt and "\\n" not in each.text for each in found)
 
 
 def test_the_product_scores_as_the_fit_does(shared_data: Path) -> None:
     """One byte for a word's weight and three digits for a sign's lose less than a tenth in log odds."""
     labelled = labelled_examples(shared_data)
-    detector = fit((*labelled.values(), *own_examples()))
+    unwilling = fit((*labelled.values(), *own_examples())).scores(labelled[CHATGPT])
+    not_given = fit((*labelled.values(), *own_not_given())).scores(labelled[CHATGPT])
     rows = decided(sources(shared_data)[CHATGPT])[:200]
-    for row, score in zip(rows, detector.scores(labelled[CHATGPT]), strict=False):
-        assert read_text(row.text, row.prompt).score == pytest.approx(score, abs=0.1)
+    for row, one, other in zip(rows, unwilling, not_given, strict=False):
+        odds = odds_of(opening_of(row.text), row.prompt)
+        assert (odds.unwilling, odds.not_given) == pytest.approx((one, other), abs=0.1)
+        assert read_text(row.text, row.prompt).score == odds.unwilling
 
 
 def test_words_are_read_alike_everywhere() -> None:
@@ -70,7 +77,8 @@ def test_words_are_read_alike_everywhere() -> None:
 def test_what_ships_is_what_the_fit_makes(shared_data: Path) -> None:
     """Nobody edited a weight by hand, or changed a sign and forgot to fit."""
     labelled = labelled_examples(shared_data)
-    assert TARGET.read_text(encoding="utf-8") == shipped(labelled)
+    for path, text in shipped(labelled).items():
+        assert path.read_text(encoding="utf-8") == text
 
 
 @pytest.mark.parametrize(("source", "bar"), [(XSTEST, 0.94), (CHATGPT, 0.88)])
@@ -79,6 +87,21 @@ def test_a_source_that_was_left_out_is_told_apart(shared_data: Path, source: str
     labelled = labelled_examples(shared_data)
     said = left_out(source, labelled, own_examples()).scores(labelled[source]) > 0.0
     assert f1(labelled[source], [bool(one) for one in said]) >= bar
+
+
+def test_the_reading_tells_what_was_left_out_apart(shared_data: Path) -> None:
+    """Disclaimers before an answer are none of its reports, and it sees what `unwilling` sees."""
+    found = reading_scores(sources(shared_data), labelled_examples(shared_data))
+    scored = {each.source: each.f1 for each in found}
+    assert scored[XSTEST] >= 0.94
+    assert scored[CHATGPT] >= 0.88
+
+
+def test_disclaimers_before_an_answer_are_told_from_inability(shared_data: Path) -> None:
+    """Written exchanges, each read by a fit that knows neither it nor its prompt's other answers."""
+    said = [(each.label, kind in FELT) for each, kind in read_apart(labelled_examples(shared_data))]
+    assert said.count((ANSWER, True)) <= 0.08 * sum(label == ANSWER for label, _ in said)
+    assert said.count((UNABLE, True)) >= 0.9 * sum(label == UNABLE for label, _ in said)
 
 
 def test_the_change_between_models_is_right_within_its_interval(shared_data: Path) -> None:
