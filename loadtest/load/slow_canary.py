@@ -96,8 +96,7 @@ def _taken(asking: Application, began: float, seconds: float) -> list[Taken]:
 
 
 def _problems(asking: Application, found: Periods) -> list[str]:
-    tally = asking.tally
-    problems = [f"{tally.failed} failed, {tally.wrong} wrong: {tally.complaints}"] if tally.failed + tally.wrong else []
+    problems = asking.tally.problems()
     if fell := sum(bool(taken.fallback) for taken in found["like stable"]):
         problems.append(f"{fell} fell back from a candidate that is as quick as stable")
     longest = max(taken.seconds for kind in KINDS for taken in found[kind])

@@ -68,8 +68,7 @@ def play(place: Path) -> tuple[Periods, list[str]]:
     requests = rollout["requests"]
     print(f"mirrored {requests['shadowed']:,}, shed {requests['shed']:,}; {rollout['phase']}: {rollout['reason']}")
     print(f"after it was killed: {ended['phase']}: {ended['reason']}")
-    tally = asking.tally
-    problems = [f"{tally.failed} failed, {tally.wrong} wrong: {tally.complaints}"] if tally.failed + tally.wrong else []
+    problems = asking.tally.problems()
     if rollout["phase"] != "shadowing" or any(row["verdict"] == "harm" for row in rollout["signals"]):
         problems.append(f"the rollout is {rollout['phase']}: {rollout['reason']}")
     return found, problems

@@ -54,6 +54,12 @@ class Tally:
         if len(self.complaints) < KEPT_COMPLAINTS:
             self.complaints.append(text)
 
+    def problems(self) -> list[str]:
+        """How many requests failed or were answered wrongly, in a sentence; empty where none."""
+        if not self.failed + self.wrong:
+            return []
+        return [f"{self.failed} failed, {self.wrong} wrong: {self.complaints}"]
+
 
 @dataclass(slots=True)
 class Application:
