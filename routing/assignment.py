@@ -7,43 +7,13 @@ An assignment is a hash of the key under the rollout's salt, compared with the w
 arm, on every worker, after every restart) and monotone (a wider weight only ever adds keys to the candidate).
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 import msgspec
 
-from routing.arms import CANDIDATE, STABLE, Arm
+from routing.arms import CANDIDATE, STABLE, Arm, AssignedBy
 from routing.bucketing import bucket
 from routing.exposure import Grant
-
-
-class AssignedBy(StrEnum):
-    """Why a request has its arm, and what follows from it."""
-
-    is_drawn: bool
-    """Whether the arm was drawn by hash at the grant's weight: only then is the exchange split evidence."""
-    is_evidence: bool
-    """Whether the exchange may be counted at all, be it in pairs: under a live lease, and nobody's wish."""
-    is_set_apart: bool
-    """Whether a rollout runs, and the arm was not drawn."""
-
-    def __init__(self, value: str) -> None:
-        self.is_drawn = value == "bucket"
-        self.is_evidence = value in ("bucket", "ring", "crowded")
-        self.is_set_apart = value not in ("bucket", "no_grant")
-
-    NO_GRANT = "no_grant"
-    BUCKET = "bucket"
-    PIN = "pin"
-    EXCLUDED = "excluded"
-    """Left out by the plan, or of a class of data that the candidate does not accept: as if there were no rollout."""
-    RING = "ring"
-    """Of a ring that the stage includes: on the candidate, by nobody's draw."""
-    CROWDED = "crowded"
-    """So much of the traffic that it would be the canary by itself: on stable (`routing.crowding`)."""
-    CONTINUED = "continued"
-    """Goes on with an earlier answer, and so to the arm that made that."""
 
 
 class Assignment(msgspec.Struct, frozen=True, gc=False):
@@ -57,8 +27,7 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
     grant: Grant | None
 
 
-@dataclass(frozen=True, slots=True)
-class Maker:
+class Maker(msgspec.Struct, frozen=True):
     """The model that made the answer a request goes on with; None where that is not known."""
 
     model: str | None

@@ -5,7 +5,7 @@ A client that leaves is a cancellation of whatever serves it, and nothing else i
 
 from asyncio import CancelledError
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import count
 from os import urandom
 from time import monotonic, time  # noqa: TID251 - `time` dates the record of an exchange; it decides nothing
@@ -38,8 +38,8 @@ from gateway.data.sticky import Keyed, sticky_key
 from gateway.data.table import RouteTable
 from gateway.keys import Caller, KeyRing
 from gateway.upstream.errors import UpstreamFailure
-from routing.arms import CANDIDATE, Arm
-from routing.assignment import EXCLUDED, NO_GRANT, AssignedBy, Assignment, Maker, assign
+from routing.arms import CANDIDATE, Arm, AssignedBy
+from routing.assignment import EXCLUDED, NO_GRANT, Assignment, Maker, assign
 from routing.bucketing import WEIGHT_SCALE
 from routing.crowding import KeyShares
 from routing.errors import MalformedRequest
@@ -53,14 +53,13 @@ _EMBEDDINGS: Final = Api.EMBEDDINGS
 _CONTINUED: Final = AssignedBy.CONTINUED
 
 
-@dataclass(slots=True)
-class Health:
+class Health(msgspec.Struct):
     """Whether the worker can serve, and what it does without. A check says why something is missing, or nothing."""
 
     serving: bool = False
     draining: bool = False
     control_answered: bool = False
-    checks: dict[str, Callable[[], str]] = field(default_factory=dict)
+    checks: dict[str, Callable[[], str]] = {}
 
     @property
     def ready(self) -> bool:

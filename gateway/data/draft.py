@@ -50,7 +50,7 @@ class Draft(msgspec.Struct):
     stable_failed: bool = False
     broke: str = ""
     status: int = 0
-    answer_headers: RawHeaders = msgspec.field(default_factory=list)
+    answer_headers: RawHeaders = []
     outcome: Outcome = Outcome.FAILED
     attempt_at: float = 0.0
     first_byte_at: float = 0.0
@@ -64,7 +64,7 @@ class Draft(msgspec.Struct):
     opening: bytes | None = None
     """The answer's first bytes, where its id is looked for in them; None where it is not."""
     captures: bool = False
-    captured: list[bytes] = msgspec.field(default_factory=list)
+    captured: list[bytes] = []
     captured_bytes: int = 0
     capture_whole: bool = True
 

@@ -31,7 +31,7 @@ _MOST_GATHERED_BYTES: Final = 1024 * 1024
 _LENGTH_BYTES: Final = 4
 
 
-class HandOver(asyncio.Protocol):
+class HandOver:
     """The sending side. `offer` is called from the loop and returns at once."""
 
     def __init__(self, path: Path, *, buffer_bytes: int = BUFFER_BYTES) -> None:
@@ -56,15 +56,20 @@ class HandOver(asyncio.Protocol):
         """Connect, and connect again after a growing pause when the connection ends. Never returns."""
         pause = FIRST_PAUSE_SECONDS
         while True:
-            try:
-                await self._loop.create_unix_connection(lambda: self, str(self._path))
-            except OSError:
+            if await self._connects():
+                await self._lost.wait()
+                pause = FIRST_PAUSE_SECONDS
+                await anyio.sleep(pause)
+            else:
                 await anyio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-                continue
-            pause = FIRST_PAUSE_SECONDS
-            await self._lost.wait()
-            await anyio.sleep(pause)
+
+    async def _connects(self) -> bool:
+        try:
+            await self._loop.create_unix_connection(lambda: cast(asyncio.Protocol, self), str(self._path))
+        except OSError:
+            return False
+        return True
 
     def offer(self, draft: Draft, now: float) -> None:
         """Hand the finished request over, or drop it."""
@@ -123,6 +128,18 @@ class HandOver(asyncio.Protocol):
         """A shadow worker listens."""
         self._lost.clear()
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its ancestry
+
+    def data_received(self, data: bytes) -> None:
+        """A shadow worker says nothing."""
+
+    def eof_received(self) -> None:
+        """It is leaving; the transport closes itself."""
+
+    def pause_writing(self) -> None:
+        """It does not keep up: `offer` looks at the buffer."""
+
+    def resume_writing(self) -> None:
+        """It keeps up again."""
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
         """The shadow worker is gone, and with it what it had not taken."""

@@ -61,8 +61,8 @@ class Incoming(msgspec.Struct):
     method: str
     path: str
     query: bytes
-    passed: RawHeaders = msgspec.field(default_factory=list)
-    own: dict[bytes, bytes] = msgspec.field(default_factory=dict)
+    passed: RawHeaders = []
+    own: dict[bytes, bytes] = {}
     authorization: bytes = b""
     api_key: bytes = b""
     length: bytes = b""

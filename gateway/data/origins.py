@@ -13,9 +13,10 @@ is a right, and ids of one tenant are no business of another process.
 import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
+
+import msgspec
 
 from gateway.upstream.client import Stream
 from gateway.upstream.encoding import opening
@@ -50,8 +51,7 @@ async def lacks(stream: Stream) -> bool:
     return says_not_found(stream.status, opening(stream.headers, begun, OPENING_BYTES) or b"")
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """Who made a response: the model, and its server's place where it has several."""
 
     model: str

@@ -11,11 +11,11 @@ Deadlines are looked at once for each piece that comes, and not at all for a req
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Final, cast
 
 import httptools
+import msgspec
 
 from gateway.data.api import ROUTES, ApiError
 from gateway.data.cycle import STATUS_LINE, Cycle
@@ -33,8 +33,7 @@ _FIELD_BYTES: Final = 4
 """What a header field has beside its name and value: a colon, a space, the end of the line."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionLimits:
+class ConnectionLimits(msgspec.Struct, frozen=True):
     """Bounds of one client's connection; seconds and bytes.
 
     `keep_alive` is longer than the usual client pool keeps a connection, so that it is the client who closes.
@@ -52,19 +51,18 @@ class ConnectionLimits:
     unwanted_body_bytes: int = 64 * 1024 * 1024
 
 
-@dataclass(slots=True, eq=False)
-class Shared:
+class Shared(msgspec.Struct, eq=False):
     """What all connections of one worker share. `serve` answers a request; `serving` counts those under way."""
 
     loop: asyncio.AbstractEventLoop
     serve: Callable[[Cycle], Coroutine[Any, Any, None]]
     limits: ConnectionLimits
     room: Room
-    connections: set["DataProtocol"] = field(default_factory=set)
+    connections: set["DataProtocol"] = set()
     serving: int = 0
 
 
-class DataProtocol(asyncio.Protocol):
+class DataProtocol:
     """One client's connection. It carries its requests' cycles."""
 
     transport: asyncio.Transport
@@ -184,6 +182,9 @@ class DataProtocol(asyncio.Protocol):
             self._serve(fresh)
         elif (served := self._served) is not None:
             served.stirred()
+
+    def eof_received(self) -> None:
+        """The client sends no more; the transport closes itself."""
 
     def pause_writing(self) -> None:
         """The client does not read: it has a while to go on."""

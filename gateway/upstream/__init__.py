@@ -12,6 +12,7 @@ S  `running`     a coroutine that goes on within the callback it waits for, with
 S  `timer`       a deadline that moves often and is reached rarely
 P  `outgoing`    a request as it goes to one server
 S  `exchange`    a request under way, as its caller sees it
+S  `uploading`   a body that is sent as it comes
 S  `connecting`  opening transports, TLS included
 S  `line`        a bounded line of those who wait for a slot
 S  `http2`       one HTTP/2 connection, shared by requests

@@ -13,9 +13,10 @@ others where it does not have it.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from time import monotonic
 from typing import Final, TypeAlias
+
+import msgspec
 
 from gateway.config.model import Config
 from gateway.upstream.checks import watch
@@ -44,8 +45,7 @@ Lacks: TypeAlias = Callable[[Stream], Awaitable[bool]]
 """Whether an answer is that the server does not have what is asked for; leaves the answer to be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """A whole answer, without content encoding. Durations are milliseconds since the question."""
 
     status: int

@@ -11,8 +11,9 @@ that is merely bad is judged by the evidence, and only one that is gone is spare
 A trial that nobody ends (its client left) blocks nothing: the next one is due after the same pause.
 """
 
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
 
 FAILURES: Final = 7
 """In a row. Linkerd's default, too; a single restart of a server behind a few connections stays below it."""
@@ -21,8 +22,7 @@ LONGEST_PAUSE_SECONDS: Final = 30.0
 """A server that was gone for long gets its first request back at most this long after it came back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Breaker:
+class Breaker(msgspec.Struct, frozen=True):
     """One server's state. `pause_seconds` is 0 while closed; `due_at` is when the next trial may begin."""
 
     failures: int = 0
@@ -41,7 +41,7 @@ class Breaker:
 
     def begun(self, now: float) -> "Breaker":
         """A request was sent. In an open breaker it is the trial: no other for one more pause."""
-        return replace(self, due_at=now + self.pause_seconds, on_trial=True) if self.is_open else self
+        return msgspec.structs.replace(self, due_at=now + self.pause_seconds, on_trial=True) if self.is_open else self
 
     def answered(self) -> "Breaker":
         """The server began a usable answer: closed, but one more failure before a whole answer opens it again."""

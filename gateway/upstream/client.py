@@ -4,9 +4,10 @@ Below are pools of one protocol each, by what the origin speaks.
 """
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from time import monotonic
 from typing import Final, Protocol, TypeAlias
+
+import msgspec
 
 from gateway.upstream.errors import BrokenAnswer
 from gateway.upstream.exchange import Deadlines, Exchange
@@ -47,8 +48,7 @@ class Unheard:
 UNHEARD: Final = Unheard()
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(msgspec.Struct, frozen=True):
     """A whole answer."""
 
     status: int

@@ -6,12 +6,26 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar, cast
 
 from gateway.upstream.errors import ConnectFailed, Saturated, UpstreamFailure
 from gateway.upstream.target import Origin
 
-AnyProtocol = TypeVar("AnyProtocol", bound=asyncio.Protocol)
+
+class Speaks(Protocol):
+    """What a transport calls: an asyncio protocol in all but its ancestry, which what is compiled cannot have."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The transport is there."""
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The transport is gone."""
+
+
+AnyProtocol = TypeVar("AnyProtocol", bound=Speaks)
 
 
 class Connector:
@@ -43,9 +57,13 @@ class Connector:
     ) -> tuple[asyncio.Transport, AnyProtocol]:
         try:
             async with asyncio.timeout_at(give_up_at):
-                return await self._loop.create_connection(
-                    make, self._origin.host, self._origin.port, ssl=self._tls_context()
+                transport, protocol = await self._loop.create_connection(
+                    cast(Callable[[], asyncio.Protocol], make),
+                    self._origin.host,
+                    self._origin.port,
+                    ssl=self._tls_context(),
                 )
+                return transport, cast(AnyProtocol, protocol)
         except (OSError, TimeoutError) as error:
             raise self._named(error) from error
 

@@ -24,7 +24,7 @@ _JOINED_WRITE_BYTES: Final = 64 * 1024
 """Up to here one copied write is cheaper than two."""
 
 
-class Connection(Exchange, asyncio.Protocol):
+class Connection(Exchange):
     """A connection. Made by the pool; `on_done` is called after each exchange, `on_lost` once, when it is closed."""
 
     def __init__(

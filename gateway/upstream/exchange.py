@@ -9,7 +9,6 @@ called at the high-water mark and `_let_come` once they are taken.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
 from time import monotonic
 from typing import Final
 
@@ -215,29 +214,3 @@ class Exchange:
 
     def _progress(self) -> None:
         self._timer.until(min(monotonic() + self._between_chunks, self._total_at))
-
-
-async def until_answered(exchange: Exchange, pieces: AsyncIterator[bytes]) -> None:
-    """Write the pieces until the answer's head is there; raises what either of the two raises.
-
-    An answer that comes before the body is complete ends the sending, also while there is no more to send for now.
-    """
-
-    async def send() -> None:
-        async for piece in pieces:
-            await exchange.write(piece)
-            if exchange.has_head:
-                return  # whether all of the body went out is not known: the connection is not used again
-        exchange.written()
-
-    sending, heard = asyncio.ensure_future(send()), asyncio.ensure_future(exchange.head())
-    try:
-        await asyncio.wait((sending, heard), return_when=asyncio.FIRST_COMPLETED)
-        if not heard.done():
-            sending.result()
-            await heard
-        heard.result()
-    finally:
-        for task in (sending, heard):
-            task.cancel()
-        await asyncio.gather(sending, heard, return_exceptions=True)

@@ -136,7 +136,7 @@ class Http2Stream(Exchange):
         self._fail(error)
 
 
-class Http2Connection(asyncio.Protocol):
+class Http2Connection:
     """A connection. Made by the pool; `on_change` is called when room appears, or when it is lost."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_change: Callable[["Http2Connection"], None]) -> None:
@@ -241,6 +241,9 @@ class Http2Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport is gone."""
         self._lost(BrokenAnswer("reset", "the connection was reset" if exc else "the connection closed too early"))
+
+    def eof_received(self) -> None:
+        """The server closes its side; the transport closes itself."""
 
     def pause_writing(self) -> None:
         """The server does not read as fast as we write."""

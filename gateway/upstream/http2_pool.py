@@ -11,12 +11,13 @@ from typing import Final
 
 from gateway.upstream.connecting import Connector
 from gateway.upstream.errors import BrokenAnswer, ConnectFailed, Saturated
-from gateway.upstream.exchange import Deadlines, Exchange, until_answered
+from gateway.upstream.exchange import Deadlines, Exchange
 from gateway.upstream.http2 import Http2Connection, Http2Stream
 from gateway.upstream.line import Line
 from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.pool import MAX_CONNECTIONS, Pool
 from gateway.upstream.target import Origin
+from gateway.upstream.uploading import until_answered
 
 H2: Final = "h2"
 HTTP11: Final = "http/1.1"

@@ -13,10 +13,11 @@ from typing import Final
 from gateway.upstream.connecting import Connector
 from gateway.upstream.connection import Connection
 from gateway.upstream.errors import BrokenAnswer, ConnectFailed, Saturated
-from gateway.upstream.exchange import Deadlines, until_answered
+from gateway.upstream.exchange import Deadlines
 from gateway.upstream.line import Line
 from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.target import Origin
+from gateway.upstream.uploading import framed, until_answered
 
 MAX_CONNECTIONS: Final = 2048
 """Per origin and process: above any sensible model server's own bound, below a process's descriptors."""
@@ -82,9 +83,9 @@ class Pool:
                 connection.done()
                 if is_last or not was_stale or not isinstance(error, BrokenAnswer) or not may_retry():
                     raise
-                connection = await self.connect(deadlines.connect)
             else:
                 break
+            connection = await self.connect(deadlines.connect)
         return connection
 
     async def upload(self, request: Outgoing, pieces: AsyncIterator[bytes], deadlines: Deadlines) -> Connection:
@@ -95,7 +96,7 @@ class Pool:
         connection = await self.connect(deadlines.connect)
         try:
             connection.send(request.head, request.body, deadlines, more=True)
-            await until_answered(connection, _framed(pieces) if request.chunked else pieces)
+            await until_answered(connection, framed(pieces) if request.chunked else pieces)
         except BaseException:
             connection.done()
             raise
@@ -154,10 +155,3 @@ class Pool:
             connection.abort()
         if self._idle:
             self._sweeper = self._loop.call_later(IDLE_SECONDS / 2, self._sweep)
-
-
-async def _framed(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The pieces as chunks, and the last one."""
-    async for piece in pieces:
-        yield b"%x\r\n%b\r\n" % (len(piece), piece)
-    yield b"0\r\n\r\n"

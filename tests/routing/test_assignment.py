@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.arms import Arm
-from routing.assignment import AssignedBy, assign
+from routing.arms import Arm, AssignedBy
+from routing.assignment import assign
 from routing.exposure import Grant
 
 GRANT = Grant(rollout="r1", candidate="v13", salt="salt", weight_bps=500, stage=1, revision=3, epoch=1)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from routing.arms import Arm
-from routing.assignment import AssignedBy, Assignment, assign
+from routing.arms import Arm, AssignedBy
+from routing.assignment import Assignment, assign
 from routing.bucketing import WEIGHT_SCALE, bucket
 from routing.crowding import WINDOW, KeyShares, most
 from routing.exposure import Grant
