@@ -2,16 +2,20 @@
 
 A stream socket carries frames: four bytes of length, big-endian, and the payload. The transport buffers what the other
 side does not take, up to a bound in bytes; above it, and while there is no connection, exchanges are dropped and
-counted by reason. A frame that was begun completes, or the connection is gone: there is no way to write half of one.
+counted by reason. So is one that cannot be made, which takes no other with it. A frame that was begun completes, or the
+connection is gone: there is no way to write half of one.
 
 Requests that end within a few milliseconds are turned into frames one after the other, and written by one system call.
 Done at the end of each, the same code would run cold, and leave that of the proxy cold behind it.
 """
 
 import asyncio
+import logging
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Final, cast
 
 import anyio
@@ -24,24 +28,30 @@ BUFFER_BYTES: Final = 16 * 1024 * 1024
 """Per worker: some seconds of long exchanges, and nothing that a machine would miss."""
 FIRST_PAUSE_SECONDS: Final = 0.05
 LONGEST_PAUSE_SECONDS: Final = 1.0
-_GATHER_SECONDS: Final = 0.004
+GATHER_SECONDS: Final = 0.004
 """Requests that end within this are handed over together."""
 _MOST_GATHERED_BYTES: Final = 1024 * 1024
 """Of bodies; above it they are handed over at once, so that no more of them is kept than the pause is worth."""
 _LENGTH_BYTES: Final = 4
+_SAY_EVERY_SECONDS: Final = 60.0
+"""What cannot be made once is likely to come again, a thousand times a second."""
+
+logger = logging.getLogger(__name__)
 
 
 class HandOver:
     """The sending side. `offer` is called from the loop and returns at once."""
 
-    def __init__(self, path: Path, *, buffer_bytes: int = BUFFER_BYTES) -> None:
+    def __init__(self, path: Path, *, buffer_bytes: int = BUFFER_BYTES, gather_seconds: float = GATHER_SECONDS) -> None:
         self._path = path
         self._limit = buffer_bytes
+        self._gather_seconds = gather_seconds
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._lost = asyncio.Event()
         self._gathered: list[tuple[Draft, float]] = []
         self._gathered_bytes = 0
+        self._say_again_at = 0.0
         self.dropped: Counter[str] = Counter()
         self.sent = 0
         self.on_drop: Callable[[Draft], object] = _nobody
@@ -80,7 +90,7 @@ class HandOver:
             self._drop(draft, "full")
         else:
             if not self._gathered:
-                self._loop.call_later(_GATHER_SECONDS, self.flush)
+                self._loop.call_later(self._gather_seconds, self.flush)
             self._gathered.append((draft, now))
             self._gathered_bytes += size
             if self._gathered_bytes > _MOST_GATHERED_BYTES:
@@ -105,7 +115,10 @@ class HandOver:
         parts: list[bytes] = []
         room = self._limit - transport.get_write_buffer_size()
         for draft, now in gathered:
-            payload = _frame(draft, now)
+            payload = self._made(draft, now)
+            if payload is None:
+                self._drop(draft, "error")
+                continue
             room -= len(payload)
             if room < 0:
                 self._drop(draft, "full")
@@ -114,6 +127,22 @@ class HandOver:
             self.sent += 1
         if parts:
             transport.write(b"".join(parts))
+
+    def _made(self, draft: Draft, now: float) -> bytes | None:
+        """The request's frame; None where something in it cannot be said in one."""
+        try:
+            return _frame(draft, now)
+        except Exception as error:  # noqa: BLE001 - one request, whatever is in it, must not cost the others
+            if monotonic() >= self._say_again_at:
+                self._say_again_at = monotonic() + _SAY_EVERY_SECONDS
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                # never the error's own words: they may be the prompt's
+                logger.error(  # noqa: TRY400 - as above
+                    "a request of %s cannot be handed over, and is not compared: %s at %s:%s. More of them are counted"
+                    " in driftgate_shadow_dropped_total, and said once a minute",
+                    draft.route.endpoint, type(error).__name__, where.filename, where.lineno,
+                )  # fmt: skip
+        return None
 
     async def drain(self, seconds: float) -> None:
         """Wait until the other side has taken everything, at most `seconds`; then close."""
@@ -144,6 +173,7 @@ class HandOver:
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
         """The shadow worker is gone, and with it what it had not taken."""
         self._transport = None
+        self.flush()  # what waits for its frame has nobody to go to
         self._lost.set()
 
 

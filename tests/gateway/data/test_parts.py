@@ -1,13 +1,10 @@
 """The small parts of the data plane, each by itself."""
 
-import gzip
-import json
 import random
 from collections import Counter
 from collections.abc import Mapping
 
 import anyio
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,8 +16,6 @@ from gateway.data.tally import Tally
 from routing.errors import StoreUnavailable
 from routing.exposure import Generation, Grant, Observation, Route
 from shadow.exchange import Outcome
-from tests.gateway.data.harness import data_plane
-from tests.gateway.model_server import answers, model_server, says, whole
 
 ERRORS = [
     b'data: {"error":{"message":"x"}}\n\n',
@@ -172,86 +167,3 @@ def test_tallies_are_prometheus_series() -> None:
         "seconds_count": 3.0,
         'asked{arm="stable",outcome="failed"}': 1.0,
     }
-
-
-@pytest.mark.anyio
-async def test_a_shadow_worker_that_does_not_read_costs_drops_and_nothing_else() -> None:
-    """The buffer fills to its bound; from then on exchanges are dropped and counted while requests are served."""
-    body = {"model": "chat", "messages": [{"role": "user", "content": "x" * 200_000}]}
-    async with (
-        model_server(says("y")) as server,
-        data_plane(server.base_url, shadow_reads=False, shadow_buffer=1_000_000) as plane,
-    ):
-        plane.expose(0)
-        for _ in range(40):
-            assert (await plane.ask(body)).status_code == 200
-        assert plane.handover.dropped["full"] > 10
-        assert plane.counted("handover_dropped") == plane.handover.dropped["full"]
-        assert plane.counted("handover_dropped.0.stable") == plane.handover.dropped["full"]
-        assert plane.counted("stable") == 40
-
-
-@pytest.mark.anyio
-async def test_an_answer_that_unpacks_to_more_than_there_is_room_for_is_dropped_and_counted() -> None:
-    """How long a frame is shows only when it is made: what is too much then is counted as any other drop."""
-    packed = gzip.compress(json.dumps({"choices": "y" * 800_000}).encode())
-    headers = ("content-type: application/json", "content-encoding: gzip")
-    async with (
-        model_server(answers(whole(packed, headers=headers))) as server,
-        data_plane(server.base_url, shadow_reads=False, shadow_buffer=1_000_000) as plane,
-    ):
-        plane.expose(0)
-        for _ in range(4):
-            assert (await plane.ask({"model": "chat"})).status_code == 200
-        plane.handover.flush()
-        assert (plane.handover.sent, plane.handover.dropped["full"]) == (1, 3)
-        assert plane.counted("handover_dropped.0.stable") == 3
-
-
-@pytest.mark.anyio
-async def test_a_stop_waits_until_the_shadow_worker_has_taken_everything() -> None:
-    """What is more than the sockets hold is still here when a worker ends: it is given over first, every byte of it."""
-    body = {"model": "chat", "messages": [{"role": "user", "content": "x" * 1_000_000}]}
-    async with model_server(says("y")) as server, data_plane(server.base_url, shadow_reads=False) as plane:
-        plane.expose(0)
-        for _ in range(3):
-            assert (await plane.ask(body)).status_code == 200
-        drained = anyio.Event()
-
-        async def drain() -> None:
-            await plane.handover.drain(10.0)
-            drained.set()
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(drain)
-            await anyio.wait_all_tasks_blocked()
-            assert not drained.is_set()
-            plane.shadow.reads_on.set()
-            exchanges = await plane.handed_over(3)
-        assert drained.is_set()
-    assert [len(exchange.request_body) > 1_000_000 for exchange in exchanges] == [True] * 3
-
-
-@pytest.mark.anyio
-async def test_a_shadow_worker_that_restarts_is_found_again() -> None:
-    """While it is away exchanges are dropped and counted; afterwards they arrive."""
-    async with model_server(says("y")) as server, data_plane(server.base_url) as plane:
-        plane.expose(0)
-        plane.shadow.stop()
-        await plane.connected_to_shadow(connected=False)
-        await plane.ask({"model": "chat"})
-        assert plane.handover.dropped["away"] == 1
-        await plane.shadow.start()
-        await plane.connected_to_shadow()
-        await plane.ask({"model": "chat"})
-        assert len(await plane.handed_over(1)) == 1
-
-
-@pytest.mark.anyio
-async def test_an_exchange_too_long_for_a_frame_leaves_its_bodies_behind() -> None:
-    """What happened is still handed over: only the bytes are missing, and it says so."""
-    async with model_server(says("y")) as server, data_plane(server.base_url) as plane:
-        plane.expose(0)
-        await plane.ask({"model": "chat", "x": "y" * 9_000_000})
-        exchange = (await plane.handed_over(1))[0]
-    assert (exchange.request_body, exchange.answer_body, exchange.complete) == (b"", b"", False)
