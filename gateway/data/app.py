@@ -164,8 +164,10 @@ class App:
     async def _look_up(self, route: Route, response: str, now: float) -> None:
         """See to it that it is known here who made a response, if any gateway knows."""
         if self._elsewhere is not None:
-            several = len(self._asked_models[route.stable.model].base_urls) > 1
-            await self._elsewhere.look(route, response, now, one_of_several=several)
+            await self._elsewhere.look(route, response, now, one_of_several=self._has_several_servers(route))
+
+    def _has_several_servers(self, route: Route) -> bool:
+        return len(self._asked_models[route.stable.model].base_urls) > 1
 
     def _draft(self, asked: Keyed, route: Route, api: Api, started_at: float, follows: str) -> Draft:
         """The request, assigned."""
@@ -176,7 +178,10 @@ class App:
         assignment = self._assign(route, api, sticky, asked, started_at, continues)
         presents_name = endpoint.present_model_as == "endpoint"
         if presents_name:
-            asked.incoming.without(b"accept-encoding")  # what is compressed cannot be read here
+            asked.incoming.without(b"accept-encoding")  # what is compressed cannot be rewritten
+        captures = assignment.by.is_evidence or self._recorder.reads(asked)
+        if captures or assignment.grant is not None or (api is _RESPONSES and self._has_several_servers(route)):
+            asked.incoming.asks_for_readable()
         return Draft(
             asked=asked,
             endpoint=endpoint,
@@ -192,7 +197,7 @@ class App:
             follows=follows,
             made=made,
             opening=b"" if api is _RESPONSES else None,
-            captures=assignment.by.is_evidence or self._recorder.reads(asked),
+            captures=captures,
         )
 
     async def _pass(self, cycle: Cycle, endpoint: str, request_id: str) -> None:

@@ -1,5 +1,6 @@
 """What passes through the data plane: everything but what must not."""
 
+import gzip
 import json
 
 import anyio
@@ -15,6 +16,7 @@ from tests.gateway.model_server import (
     STREAM_HEAD,
     Asked,
     Line,
+    Script,
     answers,
     breaks_after,
     chunk,
@@ -301,8 +303,6 @@ async def test_the_drain_deadline_cuts_what_hangs() -> None:
 
 async def test_a_compressed_answer_passes_as_it_is() -> None:
     """No decompression on the way: encoding and bytes are what the client negotiated."""
-    import gzip  # noqa: PLC0415 - only here
-
     packed = gzip.compress(completion("hello"))
     headers = ("content-type: application/json", "content-encoding: gzip")
     async with model_server(answers(whole(packed, headers=headers))) as server, data_plane(server.base_url) as plane:
@@ -316,6 +316,47 @@ async def test_a_compressed_answer_passes_as_it_is() -> None:
     assert raw == packed
     assert answer.headers["content-encoding"] == "gzip"
     assert exchange.answer_body == completion("hello")
+
+
+def packs(body: bytes) -> Script:
+    """Brotli where the client takes it, as a provider does, else gzip, else nothing."""
+
+    async def script(asked: Asked, line: Line) -> None:
+        taken = (asked.header("accept-encoding") or "").replace(" ", "").split(",")
+        coding, packed = next(
+            (pair for pair in (("br", b"Brotli"), ("gzip", gzip.compress(body))) if pair[0] in taken),
+            ("identity", body),
+        )
+        await line.send(whole(packed, headers=("content-type: application/json", f"content-encoding: {coding}")))
+
+    return script
+
+
+@pytest.mark.parametrize(("accepted", "got"), [("br, gzip", "gzip"), ("zstd, br", "identity")])
+async def test_under_a_rollout_answers_come_as_they_can_be_read(accepted: str, got: str) -> None:
+    """So the candidate's error is seen before the application has it, and what stable said is evidence."""
+    error = b'{"error": {"message": "out of memory"}}'
+    async with (
+        model_server(packs(completion("hello"))) as old,
+        model_server(packs(error)) as new,
+        data_plane(old.base_url, new.base_url) as plane,
+    ):
+        plane.expose(10_000)
+        answer = await plane.ask(ASK, accept_encoding=accepted)
+        plane.expose(0)
+        await plane.ask(ASK, accept_encoding=accepted)
+        _, exchange = await plane.handed_over(2)
+    assert (answer.headers["x-driftgate-fallback"], answer.headers["content-encoding"]) == ("error_body", got)
+    assert answer.content == completion("hello")
+    assert exchange.answer_body == completion("hello")
+
+
+async def test_without_a_rollout_the_client_gets_the_compression_that_it_asks_for() -> None:
+    """Nobody else reads the answer."""
+    async with model_server(answers(whole(b"{}"))) as server, data_plane(server.base_url) as plane:
+        for path in ("/v1/chat/completions", "/v1/responses"):
+            await plane.ask(ASK, path=path, accept_encoding="zstd, br;q=0.9")
+        assert [asked.header("accept-encoding") for asked in server.asked] == ["zstd, br;q=0.9"] * 2
 
 
 async def test_the_models_own_words_reach_the_client() -> None:

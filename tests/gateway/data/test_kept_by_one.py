@@ -74,6 +74,14 @@ async def test_a_conversation_stays_on_the_server_that_began_it(stream: bool) ->
         assert [len(server.asked) for server in servers] == [8, 8]
 
 
+async def test_an_answer_of_one_of_several_servers_comes_as_its_id_can_be_read() -> None:
+    """The next turn must go to the server that made it, which the answer's id says."""
+    async with two_servers(Keeper("one"), Keeper("two")) as (plane, servers):
+        said = {"model": "both", "input": "hi"}
+        await plane.ask(said, path="/v1/responses", accept_encoding="zstd, br, gzip")
+        assert [asked.header("accept-encoding") for server in servers for asked in server.asked] == ["gzip"]
+
+
 @pytest.mark.parametrize("not_found", NOT_FOUND, ids=["404", "400"])
 async def test_where_nobody_knows_who_has_it_one_server_after_another_is_asked(not_found: NotFound) -> None:
     """After a restart, say; from the next turn on it is known."""
