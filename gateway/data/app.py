@@ -212,8 +212,15 @@ class App:
         if response is not None:
             now = monotonic()
             await self._look_up(route, response, now)
+            presents_name = self._endpoints[endpoint].present_model_as == "endpoint"
+            if presents_name:
+                incoming.without(b"accept-encoding")
             passing = replace(
-                passing, made=self._origins.of(response), candidate=self._may_have(route, caller, now), is_kept=True
+                passing,
+                made=self._origins.of(response),
+                candidate=self._may_have(route, caller, now),
+                is_kept=True,
+                presents_name=presents_name,
             )
         await self._passthrough.serve(passing, cycle)
 

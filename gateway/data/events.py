@@ -12,6 +12,7 @@ import msgspec
 from gateway.upstream.encoding import opening, plain
 from gateway.upstream.headers import RawHeaders
 
+_EVENT_STREAM: Final = b"text/event-stream"
 LONGEST_FIRST_EVENT: Final = 64 * 1024
 """A first event longer than this is an answer; an error would have been shorter."""
 
@@ -32,6 +33,14 @@ class _Probe(msgspec.Struct):
 _probe = msgspec.json.Decoder(_Probe)
 _NO_ERROR: Final = (b"null", b'""', b"{}", b"false")
 _ERROR_TYPES: Final = (b'"error"', b'"response.failed"')
+
+
+def comes_as_events(headers: RawHeaders) -> bool:
+    """Whether an answer with these headers is a stream of events."""
+    for name, value in headers:
+        if name == b"content-type":
+            return value[: len(_EVENT_STREAM)].lower() == _EVENT_STREAM
+    return False
 
 
 def first_event(begun: bytes, headers: RawHeaders) -> FirstEvent:

@@ -5,7 +5,8 @@ Nothing is parsed, split, mirrored or counted as evidence; the model's name in a
 bound on the body holds here, since none is kept. What comes of a broken answer is a broken connection.
 
 An answer that a Responses API keeps is where it was made: who looks at it below `/v1/responses/`, or cancels it, asks
-the model that made it, as the next turn of its conversation does (`gateway.data.origins`), and otherwise stable.
+the model that made it, as the next turn of its conversation does (`gateway.data.origins`), and otherwise stable. And it
+names its model as it did when it was made (`gateway.data.presenting`).
 
 A path is passed only where the file names it; `/v1/files/*` names all below `/v1/files/`. A path with dot segments is
 never passed: what the model server makes of it would not be what was named.
@@ -20,8 +21,10 @@ from urllib.parse import unquote
 
 from gateway.data.api import upstream_error
 from gateway.data.cycle import Cycle
+from gateway.data.events import comes_as_events
 from gateway.data.incoming import Incoming
 from gateway.data.origins import Made, lacks
+from gateway.data.presenting import Presenter, is_presentable, presenter, with_length
 from gateway.data.proxy import trailers_for
 from gateway.data.record import Recorder
 from gateway.upstream.asking import Asker
@@ -33,7 +36,7 @@ from gateway.upstream.prepare import untouched
 from gateway.upstream.target import Place
 from routing.arms import Arm
 from routing.exposure import Route
-from shadow.exchange import Outcome
+from shadow.exchange import Api, Outcome
 
 _BELOW: Final = "/*"
 _RESPONSES: Final = "/v1/responses/"
@@ -50,7 +53,7 @@ class Passing:
     """One request on its way through.
 
     `is_kept`: it asks for a kept answer; `made` by whom, where that is known; `candidate`: the model that may have it
-    beside stable, empty where none has.
+    beside stable, empty where none has. `presents_name`: the answer names the endpoint as its model.
     """
 
     incoming: Incoming
@@ -59,6 +62,7 @@ class Passing:
     made: Made | None = None
     candidate: str = ""
     is_kept: bool = False
+    presents_name: bool = False
 
     @property
     def has_body(self) -> bool:
@@ -111,13 +115,16 @@ class Passthrough:
     async def _exchange(self, passing: Passing, cycle: Cycle) -> tuple[Arm, Outcome]:
         arm, stream = await self._found(passing, cycle)
         try:
-            cycle.start(stream.status, _answer_headers(passing, arm, stream.headers))
+            headers, presented = _answer_headers(passing, arm, stream.headers), _presenter(passing, stream)
+            if presented is not None:
+                headers = with_length(headers, None)
+            cycle.start(stream.status, headers)
             chunk = stream.take()
             while not stream.complete:
-                cycle.write(chunk)
+                cycle.write(presented.feed(chunk) if presented is not None else chunk)
                 await cycle.room()
                 chunk = await stream.read()
-            cycle.end(chunk, trailers_for(passing.incoming, stream))
+            cycle.end(presented.feed(chunk) if presented is not None else chunk, trailers_for(passing.incoming, stream))
             return arm, _told(stream)
         except UpstreamFailure as error:
             stream.server.failed(error.kind)
@@ -208,6 +215,13 @@ def _answer_headers(passing: Passing, arm: Arm, upstream: RawHeaders) -> RawHead
         (b"x-driftgate-arm", arm.value.encode()),
         (b"x-driftgate-request-id", request_id),
     ]
+
+
+def _presenter(passing: Passing, stream: Stream) -> Presenter | None:
+    """What puts the endpoint's name into a kept answer, where the endpoint wants that and the answer can be read."""
+    if not passing.presents_name or not is_presentable(stream.headers):
+        return None
+    return presenter(passing.route.endpoint, Api.RESPONSES, is_events=comes_as_events(stream.headers))
 
 
 def _told(stream: Stream) -> Outcome:

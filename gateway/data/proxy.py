@@ -25,7 +25,7 @@ import msgspec
 from gateway.data.api import broken_stream
 from gateway.data.cycle import Cycle
 from gateway.data.draft import CAPTURE_BYTES, Draft
-from gateway.data.events import FirstEvent, first_event, is_error_object
+from gateway.data.events import FirstEvent, comes_as_events, first_event, is_error_object
 from gateway.data.firstbyte import FirstByteTimes
 from gateway.data.incoming import Incoming
 from gateway.data.origins import lacks, says_not_found
@@ -43,7 +43,6 @@ from routing.errors import MalformedRequest
 from shadow.exchange import Outcome
 
 _COMPLETED: Final = Outcome.COMPLETED
-_EVENT_STREAM: Final = b"text/event-stream"
 _FIRST_REDIRECT: Final = 300
 _FIRST_REJECTION: Final = 400
 _FIRST_SERVER_ERROR: Final = 500
@@ -116,7 +115,7 @@ class Proxy:
         try:
             stream = await self._ask(draft, name, self.asker.deadlines(self.asker.target(name)), insist=True)
             try:
-                is_events = _is_events(stream.headers)
+                is_events = comes_as_events(stream.headers)
                 if (draft.presents_name or draft.continues) and not is_events:
                     first = await _read_whole(stream, b"")
                 else:
@@ -188,7 +187,7 @@ class Proxy:
         """The candidate's answer, as far as it must be seen before it is the answer."""
         if stream.status >= _FIRST_REDIRECT:
             return Refused(f"status_{stream.status}", stream.status // 100, stream.server)
-        is_events = _is_events(stream.headers)
+        is_events = comes_as_events(stream.headers)
         begun = stream.take() if stream.complete else await stream.read()
         if is_events:
             seen = first_event(begun, stream.headers)
@@ -333,13 +332,6 @@ def _named(endpoint: str, from_stable: bool, rollout: str) -> bytes:
 def _unless_shared(refused: Refused, stable_class: int) -> str:
     """The candidate's failure; none where stable did no better: then the request, or the world, was bad."""
     return "" if refused.status_class == stable_class else refused.kind
-
-
-def _is_events(headers: RawHeaders) -> bool:
-    for name, value in headers:
-        if name == b"content-type":
-            return value[:17].lower() == _EVENT_STREAM
-    return False
 
 
 def _outcome(status: int) -> Outcome:

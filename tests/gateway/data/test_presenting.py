@@ -141,7 +141,8 @@ def anyio_backend() -> str:
 
 def named(stable: str, candidate: str = "") -> Any:  # the harness's context
     """A data plane whose endpoint shows its own name."""
-    return data_plane(stable, candidate, chat_options="present_model_as: endpoint")
+    more = "passthrough: {/v1/responses/*: chat}"
+    return data_plane(stable, candidate, more=more, chat_options="present_model_as: endpoint")
 
 
 @pytest.mark.anyio
@@ -162,6 +163,20 @@ async def test_every_api_answers_as_the_endpoint_on_either_arm(path: str, stream
     assert answer.text == own.replace('"gpt-x"', '"chat"')
     if not stream:
         assert int(answer.headers["content-length"]) == len(answer.content)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["resp_1", "resp_1?stream=true", "resp_1/cancel", "resp_1/input_items"])
+async def test_an_answer_that_is_looked_at_again_names_the_endpoint_too(path: str) -> None:
+    """Whole, in each event, and when it is cancelled; all else of it stays, and so does what names no model."""
+    method = "POST" if "cancel" in path else "GET"
+    async with model_server(provider) as server, named(server.base_url) as plane:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            own = (await client.request(method, f"{server.base_url}/responses/{path}")).text
+            answer = await client.request(method, f"{plane.url}/v1/responses/{path}")
+        assert server.asked[-1].header("accept-encoding") is None
+    assert ('"model": "old"' in own) == ("input_items" not in path)
+    assert answer.text == own.replace('"model": "old"', '"model": "chat"')
 
 
 @pytest.mark.anyio
