@@ -1,22 +1,25 @@
 # syntax=docker/dockerfile:1
-# Two stages: the first builds the wheel and installs it with the locked dependencies, the second is what runs: no
-# compiler, no pip, no build tools, not root. docs/adr/0007-packaging.md says why a wheel and not the source tree.
+# Two stages: the first builds the wheel, with a compiled data path, and installs it with the locked dependencies; the
+# second is what runs: no compiler, no pip, no build tools, not root. docs/adr/0007-packaging.md says why a wheel and not
+# the source tree, docs/adr/0015-compiling-the-data-path.md what is compiled.
 
 ARG PYTHON=3.13
 
 FROM python:${PYTHON}-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_RETRIES=10
 WORKDIR /src
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev
 RUN python -m venv /build && python -m venv --without-pip /opt/driftgate
-COPY requirements.lock requirements-build.lock ./
-RUN /build/bin/pip install --require-hashes -r requirements-build.lock \
+COPY requirements.lock requirements-compile.lock ./
+# What is compiled depends on the types of what it imports: the build has the same packages.
+RUN /build/bin/pip install --require-hashes --only-binary :all: -r requirements.lock -r requirements-compile.lock \
  && /build/bin/pip --python /opt/driftgate/bin/python install --require-hashes --only-binary :all: -r requirements.lock
-COPY pyproject.toml README.md CHANGELOG.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md CHANGELOG.md LICENSE ./
 COPY gateway gateway
 COPY routing routing
 COPY shadow shadow
 COPY rollback rollback
-RUN /build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
+RUN HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 /build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
  && /build/bin/pip --python /opt/driftgate/bin/python install --no-deps /wheels/*.whl
 
 FROM python:${PYTHON}-slim-bookworm

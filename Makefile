@@ -1,6 +1,7 @@
 # Everything works with GNU make, a Python of 3.11 or newer with its venv module, and pip. `make help` lists the verbs.
 #   PYTHON=python3.12   the interpreter of a new .venv (default: the first of python3, python3.13 … that is new enough)
 #   JOBS=2              processes that `make test` shares the tests among (default 0: pytest's own, one after the other)
+#   COMPILED=1          test, proof, load and soak run the compiled data path, and the wheel holds it (needs gcc)
 #   ARGS=…              handed to the program behind demo, test, proof, evidence, signals and bench
 
 .DELETE_ON_ERROR:
@@ -13,7 +14,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Run the installed pip only from the locks; a slow or shaky network is waited for.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --retries 10 --timeout 60
-COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+# How the build hook of pyproject.toml is asked for a compiled data path, what that is made from, and how it is run.
+HOOK := HATCH_BUILD_HOOK_ENABLE_CUSTOM=1
+MADE_FROM := gateway routing shadow rollback hatch_build.py pyproject.toml requirements.lock requirements-compile.lock
+RUN := $(if $(COMPILED),DRIFTGATE_COMPILED=1 PYTHONSAFEPATH=1 PYTHONPATH="$(CURDIR)/build/compiled" )$(BIN)/python
+NEEDED := $(VENV)/.developer $(if $(COMPILED),compiled)
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" $(LOCK_ARGS)
 
 .PHONY: help
@@ -27,8 +33,8 @@ demo: $(VENV)/.driftgate ## Two rollouts between simulated models, live (ARGS=--
 	@$(BIN)/driftgate demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.developer ## The whole test suite (JOBS=2: by two processes)
-	@$(BIN)/python -m pytest -p tests.sharing --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(NEEDED) ## The whole test suite (JOBS=2: by two processes)
+	@$(RUN) -m pytest -p tests.sharing --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # ── what developers run ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -46,8 +52,8 @@ format: $(VENV)/.developer ## Format and fix what the linter can fix
 	$(BIN)/ruff check --fix .
 
 .PHONY: proof
-proof: $(VENV)/.developer ## Replay recorded answers of real models: each rollout must end as it should
-	@$(BIN)/python -m loadtest.proof $(ARGS)
+proof: $(NEEDED) ## Replay recorded answers of real models: each rollout must end as it should
+	@$(RUN) -m loadtest.proof $(ARGS)
 
 .PHONY: evidence
 evidence: $(VENV)/.developer ## Simulate rollouts: false alarms, votes needed, beside what others do (ARGS=--quick)
@@ -63,6 +69,7 @@ chaos: $(VENV)/.developer ## Break everything there is under load, and write wha
 
 .PHONY: bench
 bench: $(VENV)/.developer ## What a request costs, beside nginx, Envoy, vllm-router and LiteLLM (ARGS=--quick)
+	@if $(BIN)/python hatch_build.py; then $(MAKE) --no-print-directory compiled; fi
 	@$(BIN)/python -m loadtest.bench $(ARGS)
 
 .PHONY: same
@@ -91,16 +98,28 @@ pictures: $(VENV)/.developer ## Pictures of the dashboard, and `status --watch`,
 	@$(BIN)/python -m loadtest.docs.watching $(ARGS)
 
 .PHONY: load
-load: $(VENV)/.developer ## A minute of realistic load: one rollout widens, one rolls back, no request fails
-	@$(BIN)/python -m loadtest.load $(ARGS)
+load: $(NEEDED) ## A minute of realistic load: one rollout widens, one rolls back, no request fails
+	@$(RUN) -m loadtest.load $(ARGS)
 
 .PHONY: soak
-soak: $(VENV)/.developer ## Ten minutes of it: the slopes of memory and descriptors
-	@$(BIN)/python -m loadtest.load --soak $(ARGS)
+soak: $(NEEDED) ## Ten minutes of it: the slopes of memory and descriptors
+	@$(RUN) -m loadtest.load --soak $(ARGS)
 
 .PHONY: wheel
-wheel: $(VENV)/.driftgate ## Build the wheel into dist/
-	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+wheel: $(VENV)/.driftgate $(if $(COMPILED),$(VENV)/.compiler) ## Build the wheel into dist/
+	$(if $(COMPILED),$(HOOK)) $(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+# Made anew when anything that it is made from has other bytes, whatever the files' times say. It takes a minute.
+.PHONY: compiled
+compiled: $(VENV)/.compiler ## Compile the data path, into build/compiled (needs gcc)
+	@made_from=$$({ $(BIN)/python -VV; find $(MADE_FROM) -type f ! -name '*.pyc' | LC_ALL=C sort | xargs sha256sum; } \
+		| sha256sum); \
+	if [ "$$made_from" = "$$(cat build/compiled.made_from 2>/dev/null)" ]; then exit 0; fi; \
+	echo 'compiling the data path into build/compiled …' >&2; \
+	rm -rf build/compiled build/compiled.made_from build/wheel; \
+	$(HOOK) $(PIP) wheel --no-deps --no-build-isolation --wheel-dir build/wheel .; \
+	$(BIN)/python -m zipfile --extract build/wheel/*.whl build/compiled; \
+	echo "$$made_from" > build/compiled.made_from
 
 .PHONY: sbom
 sbom: $(VENV)/.developer ## The bill of materials of what users install, as CycloneDX JSON, into dist/
@@ -115,10 +134,11 @@ audit: $(VENV)/.developer ## Known vulnerabilities in what users install; says w
 
 .PHONY: lock
 lock: $(VENV)/.developer ## Write the lock files anew (LOCK_ARGS=--upgrade: with the newest versions)
-	$(COMPILE) pyproject.toml --output-file requirements.lock
-	$(COMPILE) pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
-	$(COMPILE) --group build --constraints requirements-dev.lock --output-file requirements-build.lock
-	$(COMPILE) --group chart --no-deps --output-file requirements-chart.lock
+	$(LOCK) pyproject.toml --output-file requirements.lock
+	$(LOCK) pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(LOCK) --group build --constraints requirements-dev.lock --output-file requirements-build.lock
+	$(LOCK) --group compile --constraints requirements-dev.lock --output-file requirements-compile.lock
+	$(LOCK) --group chart --no-deps --output-file requirements-chart.lock
 	@! grep -nE '(https?|file)://' requirements*.lock || { echo 'a lock file names a host' >&2; exit 1; }
 
 .PHONY: clean
@@ -134,6 +154,13 @@ $(VENV)/.driftgate: requirements.lock requirements-build.lock pyproject.toml | $
 	@echo 'installing driftgate into $(VENV) …' >&2
 	@$(PIP) install --require-hashes -r requirements.lock -r requirements-build.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What compiles the data path: a C compiler is looked for first, since pip can bring everything else.
+$(VENV)/.compiler: requirements-compile.lock $(VENV)/.driftgate
+	@$(BIN)/python hatch_build.py
+	@echo 'installing what compiles into $(VENV) …' >&2
+	@$(PIP) install --require-hashes -r requirements-compile.lock
 	@touch $@
 
 # The chart's lock names one package for the binary in it; what that package's own code would need is left out.

@@ -19,7 +19,13 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 PACKAGES: Final = ("gateway", "rollback", "shadow", "routing")
 LONGEST: Final = {"gateway": 400, "rollback": 400, "shadow": 400, "routing": 400, "loadtest": 400, "tests": 600}
 LONGEST_FUNCTION: Final = 60
-LOCKS: Final = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock", "requirements-chart.lock")
+LOCKS: Final = (
+    "requirements.lock",
+    "requirements-dev.lock",
+    "requirements-build.lock",
+    "requirements-compile.lock",
+    "requirements-chart.lock",
+)
 NAMELESS: Final = re.compile(r"(^|_)(utils?|helpers?|common|misc|manager)(_|$)")
 IMPORTED_AS: Final = {
     "pyyaml": "yaml",
@@ -239,6 +245,7 @@ def test_a_lock_pins_with_hashes_and_names_no_host(name: str) -> None:
         ("requirements.lock", declared()),
         ("requirements-dev.lock", declared("build", "dev")),
         ("requirements-build.lock", declared("build", runtime=False)),
+        ("requirements-compile.lock", declared("build", "compile", runtime=False)),
         ("requirements-chart.lock", declared("chart", runtime=False)),
     ],
     ids=LOCKS,

@@ -17,7 +17,7 @@ from typer.exceptions import TyperException
 from gateway.cli import printing
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.ondemand import OnDemandGroup
-from gateway.version import __version__
+from gateway.version import __version__, data_path
 
 DEBUG_VARIABLE: Final = "DRIFTGATE_DEBUG"
 """Set, an error of driftgate itself shows its traceback as well."""
@@ -83,14 +83,20 @@ app.add_typer(keys, name="key")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        printing.show(f"driftgate {__version__}")
+        printing.show(f"driftgate {__version__}, data path {data_path()}")
         raise typer.Exit
 
 
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_version,
+            is_eager=True,
+            help="Show the version, and whether the data path is compiled.",
+        ),
     ] = False,
 ) -> None:
     """Canary rollouts of language models, judged by what they say."""

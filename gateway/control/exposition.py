@@ -42,7 +42,10 @@ METRICS: Final[Mapping[str, tuple[str, str]]] = {
         "Connections beyond what file descriptors allow: asked a model, they get 503.",
     ),
     "driftgate_worker_stalled_seconds_total": ("counter", "Time in which a data worker did not get to run, over 1 s."),
-    "driftgate_build_info": ("gauge", "Always 1; the labels say which build runs."),
+    "driftgate_build_info": (
+        "gauge",
+        "Always 1; the labels say which version runs, and whether its data path is compiled.",
+    ),
 }
 """Name → type and help, in the order in which they are shown."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.channel.series import series
-from gateway.version import __version__
+from gateway.version import __version__, data_path
 from rollback.rollout import Phase
 from rollback.triggers import Trigger
 from rollback.watching import Watched
@@ -32,7 +32,7 @@ def control_series(gauges: Gauges, watched: Mapping[str, Watched]) -> dict[str, 
         series("driftgate_workers_connected"): float(gauges.connected),
         series("driftgate_alerts_dropped_total"): float(gauges.alerts_dropped),
         series("driftgate_telemetry_dropped_total", reason="collector"): float(gauges.telemetry_dropped),
-        series("driftgate_build_info", version=__version__): 1.0,
+        series("driftgate_build_info", version=__version__, data_path=data_path()): 1.0,
     }
     for trigger in Trigger:
         values[series("driftgate_rollbacks_total", trigger=trigger)] = float(gauges.rollbacks.get(trigger, 0))

@@ -15,7 +15,7 @@ from gateway.config.model import Config
 from gateway.doctor.finding import Finding, fail, ok, warn
 from gateway.keys import SECRET_VARIABLE, KeyRing, KeySecretMissing
 from gateway.supervisor.places import Holder
-from gateway.version import __version__
+from gateway.version import __version__, data_path
 from rollback.errors import JournalFailed
 from rollback.journal import JournalState, read_journal
 
@@ -25,7 +25,8 @@ LEAST_FREE_BYTES: Final = 256 * 1024 * 1024
 
 def versions() -> Finding:
     """What runs here."""
-    return ok("version", f"driftgate {__version__}, Python {platform.python_version()} on {platform.system()}")
+    where = f"Python {platform.python_version()} on {platform.system()}"
+    return ok("version", f"driftgate {__version__}, data path {data_path()}, {where}")
 
 
 def configuration(path: Path, examined: Examined) -> Iterator[Finding]:

@@ -34,6 +34,7 @@ from gateway.supervisor.family import Family, family
 from gateway.supervisor.keeper import ChildSpec, Keeper
 from gateway.supervisor.places import locked_state_dir, runtime_dir
 from gateway.supervisor.reloading import reread
+from gateway.version import __version__, data_path
 from routing.connecting import connect
 from routing.errors import StoreUnavailable
 
@@ -93,6 +94,7 @@ class Supervisor:
 
     async def run(self) -> None:
         """Start everything, keep it running, and stop it when asked. Raises `ChildFailed`."""
+        log.info("driftgate %s, data path %s", __version__, data_path())
         async with anyio.create_task_group() as tasks:
             await tasks.start(self._listen_for_signals)
             failure = await self._launch(self._valkey, self._valkey_specs, tasks)

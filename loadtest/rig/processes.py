@@ -23,6 +23,8 @@ from loadtest.rig.replay_server import Entry
 READY_SECONDS: Final = 45.0
 """Of a machine that has much else to do."""
 STOP_SECONDS: Final = 20.0
+COMPILED_VARIABLE: Final = "DRIFTGATE_COMPILED"
+"""Set to 1 by `make … COMPILED=1`: what is started must run the compiled data path."""
 
 
 class ProcessFailed(Exception):
@@ -70,7 +72,7 @@ class Processes:
         self, name: str, command: Sequence[str], *, pass_fds: Sequence[int] = (), source: Path | None = None
     ) -> subprocess.Popen[bytes]:
         """Start a process in its own session; `source`: another checkout, whose modules it runs."""
-        environment = os.environ | ({"PYTHONPATH": str(source)} if source is not None else {})
+        environment = os.environ | ({"PYTHONPATH": str(source.resolve())} if source is not None else {})
         with (self.place / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=pass_fds, start_new_session=True,
@@ -194,9 +196,15 @@ class Gateway:
             if gateway.poll() is not None:
                 raise ProcessFailed(f"serve ended with {gateway.returncode}:\n{self.processes.last_words(self.name)}")
             if self._answers():
+                self._check_data_path()
                 return
             sleep(0.05)
         raise ProcessFailed(f"not ready within {seconds:.0f} s:\n{self.processes.last_words(self.name)}")
+
+    def _check_data_path(self) -> None:
+        """Whoever asks for the compiled data path shall not measure the other one by mistake."""
+        if os.environ.get(COMPILED_VARIABLE) == "1" and 'data_path="compiled"' not in self.http.get("/metrics").text:
+            raise ProcessFailed(f"{COMPILED_VARIABLE} is set, but this gateway's data path is interpreted")
 
     def _answers(self) -> bool:
         try:

@@ -1,4 +1,3 @@
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ import pytest
 from gateway.cli.options import KEY_VARIABLE
 from gateway.config.load import load_text
 from gateway.keys import KeyRing
+from gateway.version import __version__, data_path
 from tests.gateway.cli.listener import Run
 
 SECRET = "a secret that is long enough"
@@ -158,5 +158,5 @@ def test_a_command_line_that_makes_no_sense_ends_with_2(run: Run, arguments: lis
 
 
 def test_the_version_is_printed(run: Run) -> None:
-    """`driftgate --version` works without a gateway."""
-    assert json.dumps(run("--version").out).startswith('"driftgate ')
+    """`driftgate --version` works without a gateway, and says how its data path was built."""
+    assert run("--version").out == f"driftgate {__version__}, data path {data_path()}\n"

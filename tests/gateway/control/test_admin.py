@@ -8,6 +8,7 @@ from typing import Final
 import anyio
 import pytest
 
+from gateway.version import __version__, data_path
 from tests.gateway.control.gateways import Gateway, own_redis, running
 
 pytestmark = pytest.mark.anyio
@@ -198,7 +199,7 @@ async def test_metrics_have_the_contracts_names(gateway: Gateway) -> None:
         'driftgate_exposure_ratio{endpoint="chat",kind="target"} 0',
         'driftgate_rollout_phase{endpoint="chat",phase="rolled_back"} 1',
         'driftgate_rollout_phase{endpoint="mail",phase="idle"} 1',
-        'driftgate_build_info{version="',
+        f'driftgate_build_info{{data_path="{data_path()}",version="{__version__}"}} 1',
     ):
         assert line in text
 
