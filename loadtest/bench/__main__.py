@@ -2,8 +2,9 @@
 
 `make bench` plays interleaved rounds: in each, every way to the same model server in turn, so that what else the
 machine does meets all of them. The accounted process of each way is kept on one core of its own; load, model server and
-everything else have the others. Each way has one worker; driftgate's second row of whole answers has two, on all cores.
-Writes docs/bench.md and docs/images/bench.svg.
+everything else have the others. Each way has one worker; one of driftgate's rows of whole answers has two, on all
+cores. driftgate's data path is the compiled one, which `make bench` makes first, and one row is interpreted; where no C
+compiler is there every row is, and the page says so. Writes docs/bench.md and docs/images/bench.svg.
 
     make bench                          about 15 minutes with five rounds
     make bench ARGS="--quick"           one short round, nothing written
@@ -27,6 +28,7 @@ from loadtest.bench.page import write_page
 from loadtest.bench.play import IN_FLIGHT, Measured, Wrk, body_of, measure_streams, measure_whole, pin
 from loadtest.bench.upstream import start_streams, start_whole
 from loadtest.bench.ways import PEERS, STREAMED, Arms, Missing, Way, start_driftgate, under_rollout
+from loadtest.rig.compiled import NotCompiled, compiled_tree
 from loadtest.rig.processes import Gateway, Processes
 
 ROUNDS: Final = 5
@@ -100,39 +102,61 @@ def _stage(processes: Processes, plan: Plan, own: set[int], every: set[int]) -> 
         rows[first.name] = of_whole(first)
         rows[f"{first.name}{STREAMED}"] = of_streams(second)
     if DRIFTGATE in plan.ways:
-        rows |= _driftgate_rows(processes, (whole, streams), (of_whole, of_streams), own, every)
+        try:
+            compiled = compiled_tree()
+        except NotCompiled as error:
+            compiled = None
+            missing.append(f"the compiled data path, so that every row of driftgate is interpreted: {error}")
+        driven = _Driven(processes, (whole, streams), (of_whole, of_streams), compiled)
+        rows |= driven.rows(own, every)
     return Stage(rows, missing)
 
 
-def _driftgate_rows(
-    processes: Processes,
-    upstreams: tuple[int, int],
-    measures: tuple[Callable[[Way], Callable[[], Measured]], Callable[[Way], Callable[[], Measured]]],
-    own: set[int],
-    every: set[int],
-) -> dict[str, Callable[[], Measured]]:
-    """Without a rollout, with everything on, streams with everything on, and two workers."""
-    (gateway, way), (second, streams) = (
-        start_driftgate(processes, f"{DRIFTGATE}{kind}", _both(port))
-        for kind, port in zip(("", STREAMED), upstreams, strict=True)
-    )
-    doubled, two = start_driftgate(processes, f"{DRIFTGATE} two", _both(upstreams[0]), workers=2)
-    pin((*way.pids, *streams.pids), own)
-    pin(two.pids, every)
+@dataclass(frozen=True, slots=True)
+class _Driven:
+    """What our gateways are started with, and how they are measured: whole answers first, then streams.
 
-    def on(gateway: Gateway, measure: Callable[[], Measured]) -> Callable[[], Measured]:
-        def measured() -> Measured:
-            with under_rollout(gateway):
-                return measure()
+    `compiled` is a directory for PYTHONPATH, None where there is no compiled data path.
+    """
 
-        return measured
+    processes: Processes
+    upstreams: tuple[int, int]
+    measures: tuple[Callable[[Way], Callable[[], Measured]], Callable[[Way], Callable[[], Measured]]]
+    compiled: Path | None
 
-    return {
-        "driftgate, no rollout": measures[0](way),
-        "driftgate, everything on": on(gateway, measures[0](way)),
-        f"driftgate, everything on{STREAMED}": on(second, measures[1](streams)),
-        "driftgate, everything on, 2 workers": on(doubled, measures[0](two)),
-    }
+    def rows(self, own: set[int], every: set[int]) -> dict[str, Callable[[], Measured]]:
+        """Without a rollout, with everything on, streams with everything on, two workers; and interpreted."""
+        gateway, way = self._start(DRIFTGATE, self.compiled)
+        second, streams = self._start(f"{DRIFTGATE}{STREAMED}", self.compiled)
+        doubled, two = self._start(f"{DRIFTGATE} two", self.compiled, workers=2)
+        pin((*way.pids, *streams.pids), own)
+        pin(two.pids, every)
+        of_whole, of_streams = self.measures
+        rows = {
+            "driftgate, no rollout": of_whole(way),
+            "driftgate, everything on": _on(gateway, of_whole(way)),
+            f"driftgate, everything on{STREAMED}": _on(second, of_streams(streams)),
+            "driftgate, everything on, 2 workers": _on(doubled, of_whole(two)),
+        }
+        if self.compiled is not None:
+            plain, interpreted = self._start(f"{DRIFTGATE} interpreted", None)
+            pin(interpreted.pids, own)
+            rows["driftgate, everything on, interpreted"] = _on(plain, of_whole(interpreted))
+        return rows
+
+    def _start(self, name: str, source: Path | None, workers: int = 1) -> tuple[Gateway, Way]:
+        port = self.upstreams[name.endswith(STREAMED)]
+        return start_driftgate(self.processes, name, _both(port), workers, source)
+
+
+def _on(gateway: Gateway, measure: Callable[[], Measured]) -> Callable[[], Measured]:
+    """Measured while a rollout is at 50 %."""
+
+    def measured() -> Measured:
+        with under_rollout(gateway):
+            return measure()
+
+    return measured
 
 
 def _both(port: int) -> Arms:

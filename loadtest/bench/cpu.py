@@ -2,9 +2,11 @@
 
 `python -m loadtest.bench.cpu` plays interleaved rounds: nginx, the gateway without a rollout, and the gateway with
 everything on (a rollout at 50 %: assignment, capture, hand-over, counters). `--against ../before` plays the gateway of
-another checkout beside it: what a change is worth is a ratio within one run. Load comes from wrk, answers from replay
-servers. CPU is read from the proxying process's own accounting in /proc, not from the load generator's throughput, so
-neighbours on shared cores disturb it little. The page is `loadtest.bench`'s.
+another checkout beside it: what a change is worth is a ratio within one run. `--compiled` plays the data path that
+`make compiled` has made: with `--against .` it says what compiling is worth, with `--against ../before/build/compiled`
+what a change is worth where it is compiled. Load comes from wrk, answers from replay servers. CPU is read from the
+proxying process's own accounting in /proc, not from the load generator's throughput, so neighbours on shared cores
+disturb it little. The page is `loadtest.bench`'s.
 
 Needs Debian's `nginx` and `wrk`; says so and ends where they are missing.
 """
@@ -25,6 +27,7 @@ from loadtest.bench.play import IN_FLIGHT, Wrk
 from loadtest.bench.ways import ENDPOINT, Arms, Way, start_driftgate, start_nginx, under_rollout
 from loadtest.rig import invented
 from loadtest.rig.accounting import cpu_seconds, rss_mib
+from loadtest.rig.compiled import NotCompiled, compiled_tree
 from loadtest.rig.processes import Processes, start_replay
 
 ROUNDS: Final = 5
@@ -82,15 +85,15 @@ def loads(place: Path, recorded: Path) -> dict[str, Wrk]:
     return {kind: Wrk(place, body) for kind, body in bodies.items()}
 
 
-def bench(place: Path, rounds: int, against: Path | None) -> list[Round]:
-    """Start everything, and play the rounds interleaved; `against`: a checkout whose gateway is played beside ours."""
+def bench(place: Path, rounds: int, source: Path | None, against: Path | None) -> list[Round]:
+    """Start everything, and play the rounds interleaved; `against`: where the gateway is that is played beside ours."""
     with Processes(place) as processes:
         recorded = invented.write(place, "lumen-1", repeat=4)
         stable = start_replay(processes, "stable", "lumen-1", recorded)
         candidate = start_replay(processes, "candidate", "lumen-2", recorded)
         arms = Arms(stable.base_url, candidate.base_url)
         nginx = replace(start_nginx(processes, "nginx", stable.port), name=NGINX)
-        driven = [start_driftgate(processes, "driftgate", arms)]
+        driven = [start_driftgate(processes, "driftgate", arms, source=source)]
         if against is not None:
             driven.append(start_driftgate(processes, "driftgate before", arms, source=against))
         ways = [way for _, way in driven]
@@ -118,13 +121,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="CPU per request beside nginx.")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--against", type=Path, help="another checkout, whose gateway is played beside this one")
+    parser.add_argument("--compiled", action="store_true", help="play this one compiled, as `make compiled` left it")
     given = parser.parse_args(arguments)
     missing = [name for name in ("nginx", "wrk") if shutil.which(name) is None]
     if missing:
         print(f"bench: skipped, {' and '.join(missing)} not installed")
         return 0
+    try:
+        source = compiled_tree() if given.compiled else None
+    except NotCompiled as error:
+        parser.error(str(error))
     with tempfile.TemporaryDirectory(prefix="dg-bench-") as made:
-        rounds = bench(Path(made), given.rounds, given.against)
+        rounds = bench(Path(made), given.rounds, source, given.against)
     print(table(rounds))
     return 1 if any(each.errors for each in rounds) else 0
 

@@ -30,7 +30,17 @@ def test_the_page_shows_medians_ranges_and_goals() -> None:
     assert "| CPU per request, everything on, × Envoy's: below 1 | 1.25 | no |" in text
     assert "| the same: below 1.75 first | 1.25 | yes |" in text
     assert "| CPU per request of LiteLLM ÷ ours: at least 50 | not measured in this run | – |" in text
-    assert "- litellm gave no answer" in text
+    assert "- litellm gave no answer\n" in text
+
+
+def test_the_page_judges_the_compiled_data_path_and_shows_the_other() -> None:
+    """What the image runs has the goals; where only one was played, nothing is said of two."""
+    both = page(
+        Figures([measured(ON, 60.0), measured(f"{ON}, interpreted", 90.0), measured("Envoy", 80.0)]), [], "1 round"
+    )
+    assert "| CPU per request, everything on, × Envoy's: below 1 | 0.75 | yes |" in both
+    assert "The goals are judged by the compiled one." in both
+    assert "compiled" not in page(Figures([measured(ON, 60.0)]), [], "1 round")
 
 
 def test_streams_have_a_table_of_their_own() -> None:
