@@ -30,8 +30,8 @@ from gateway.data.cycle import Cycle
 from gateway.data.draft import Draft
 from gateway.data.elsewhere import Elsewhere
 from gateway.data.incoming import Incoming, read_incoming
-from gateway.data.origins import Origins
-from gateway.data.passthrough import Passing, Passthrough, kept_response
+from gateway.data.origins import Made, Origins
+from gateway.data.passthrough import Passing, Passthrough, kept_response, makes_nothing
 from gateway.data.proxy import Proxy
 from gateway.data.record import Recorder
 from gateway.data.sticky import Keyed, sticky_key
@@ -130,7 +130,7 @@ class App:
         asked, route = self._addressed(incoming, caller, body, request_id)
         follows = _kept_where_made(asked.fields) if api is _RESPONSES else None
         if follows is not None:
-            await self._look_up(route, follows, started_at)
+            await self._look_up(route, follows, started_at, anyway=self._has_several_servers(route))
         draft = self._draft(asked, route, api, started_at, follows or "")
         try:
             await self._proxy.serve(draft, cycle)
@@ -161,10 +161,10 @@ class App:
         self._must_take(route, caller)
         return Keyed(incoming, body, fields, span, caller, request_id), route
 
-    async def _look_up(self, route: Route, response: str, now: float) -> None:
+    async def _look_up(self, route: Route, response: str, now: float, *, anyway: bool) -> None:
         """See to it that it is known here who made a response, if any gateway knows."""
         if self._elsewhere is not None:
-            await self._elsewhere.look(route, response, now, one_of_several=self._has_several_servers(route))
+            await self._elsewhere.look(route, response, now, anyway=anyway)
 
     def _has_several_servers(self, route: Route) -> bool:
         return len(self._asked_models[route.stable.model].base_urls) > 1
@@ -173,7 +173,7 @@ class App:
         """The request, assigned."""
         endpoint = self._endpoints[route.endpoint]
         sticky = sticky_key(endpoint, asked)
-        made = self._origins.of(follows) if follows else None
+        made = self._origins.of(route.endpoint, follows) if follows else None
         continues = Maker(made.model if made is not None else None) if follows else None
         assignment = self._assign(route, api, sticky, asked, started_at, continues)
         presents_name = endpoint.present_model_as == "endpoint"
@@ -211,14 +211,16 @@ class App:
         response = kept_response(incoming.path)
         if response is not None:
             now = monotonic()
-            await self._look_up(route, response, now)
+            await self._look_up(route, response, now, anyway=True)
             presents_name = self._endpoints[endpoint].present_model_as == "endpoint"
             if presents_name:
                 incoming.without(b"accept-encoding")
+            made, candidate = self._origins.of(endpoint, response), self._may_have(route, caller, now)
             passing = replace(
                 passing,
-                made=self._origins.of(response),
-                candidate=self._may_have(route, caller, now),
+                made=made,
+                candidate=candidate,
+                former=self._former(route, caller, made, candidate) if makes_nothing(incoming) else "",
                 is_kept=True,
                 presents_name=presents_name,
             )
@@ -231,6 +233,15 @@ class App:
             return ""
         takes = not self._has_classes or self._asked_models[grant.candidate].takes(caller.data_class)
         return grant.candidate if takes else ""
+
+    def _former(self, route: Route, caller: Caller, made: Made | None, candidate: str) -> str:
+        """The model that made an answer and serves nobody now; empty where it serves, or may not be asked."""
+        if made is None or made.model in (route.stable.model, candidate):
+            return ""
+        asked = self._asked_models.get(made.model)
+        if asked is None or (self._has_classes and not asked.takes(caller.data_class)):
+            return ""
+        return made.model
 
     def _must_take(self, route: Route, caller: Caller) -> None:
         if self._has_classes and not self._asked_models[route.stable.model].takes(caller.data_class):

@@ -1,10 +1,10 @@
 """What other gateways know: which model made the response that a conversation goes on with.
 
-Only where no worker of this gateway knows, and a rollout exposes a candidate or stable has several servers, is Redis
-asked: in at most
-`LOOK_SECONDS`, by at most `MOST_AT_ONCE` requests at a time, and over a link of its own, so that neither a slow answer
-nor many of them take anything from what keeps the leases. What is found is remembered. Without an answer it is as if
-nobody knew: the sticky arm is asked, and on its "not found" the other one (`gateway.data.proxy`).
+Redis is asked only where no worker of this gateway knows, and a rollout exposes a candidate, stable has several servers
+or a kept answer is looked at again: in at most `LOOK_SECONDS`, by at most `MOST_AT_ONCE` requests at a time, and over a
+link of its own, so that neither a slow answer nor many of them take anything from what keeps the leases. What is found
+is remembered. Without an answer it is as if nobody knew: the sticky arm is asked, and on its "not found" the other one
+(`gateway.data.proxy`).
 
 What was made here is told to Redis in the background. Nothing waits for it, and what cannot be told is forgotten.
 """
@@ -47,14 +47,14 @@ class Elsewhere:
         self._look_seconds = look_seconds
         self._asking = 0
 
-    async def look(self, route: Route, response: str, now: float, *, one_of_several: bool = False) -> None:
+    async def look(self, route: Route, response: str, now: float, *, anyway: bool = False) -> None:
         """See to it that `origins` knows who made the response, if anybody does and it matters.
 
-        `one_of_several`: stable has several servers, so that it matters without a rollout.
+        `anyway`: it matters without a rollout, too: stable has several servers, or a former model may have made it.
         """
         grant = route.live_grant(now)
-        matters = one_of_several or (grant is not None and grant.exposes)
-        if not matters or self._asking >= MOST_AT_ONCE or self._origins.of(response) is not None:
+        matters = anyway or (grant is not None and grant.exposes)
+        if not matters or self._asking >= MOST_AT_ONCE or self._origins.of(route.endpoint, response) is not None:
             return
         self._asking += 1
         try:
@@ -65,7 +65,7 @@ class Elsewhere:
         finally:
             self._asking -= 1
         if made is not None:
-            self._origins.learn(((short(response), made),))
+            self._origins.found(route.endpoint, response, made)
 
     async def run(self) -> None:
         """Tell for ever."""

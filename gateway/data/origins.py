@@ -1,18 +1,20 @@
 """Which model made which response, so that whoever asks for it again asks the model that has it.
 
-A Responses API keeps its answers on its own server. The next turn (`previous_response_id`), and whoever looks at the
-answer or cancels it, must go there for as long as that model serves; and of a model with several servers, to the one
-that made it. What one worker learns the others hear of over the control channel, a moment later; other gateways, and
-those who come after a restart, read it in Redis (`elsewhere`). Where nobody knows, the sticky arm is asked, and on its
-"not found" the other one; so are a model's servers, one after another.
+A Responses API keeps its answers on its own server. The next turn (`previous_response_id`) must go there for as long as
+that model serves, and whoever looks at the answer, cancels or deletes it, longer than that; and of a model with several
+servers, to the one that made it. What one worker learns the others hear of over the control channel, a moment later;
+other gateways, and those who come after a restart, read it in Redis (`elsewhere`). Where nobody knows, the sticky arm
+is asked, and on its "not found" the other one; so are a model's servers, one after another.
 
 Memory is bounded; the oldest is forgotten first. Kept are 64 bits of a hash of each id: to know that a response exists
-is a right, and ids of one tenant are no business of another process.
+is a right, and ids of one tenant are no business of another process. What one endpoint's models made is not known of
+another endpoint, which a caller may have no right to.
 """
 
 import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -80,20 +82,25 @@ class Origins:
     def __len__(self) -> int:
         return len(self._made)
 
-    def of(self, response: str) -> Made | None:
-        """Who made the response, None where it is not known here."""
-        note = self._made.get(short(response))
+    def of(self, endpoint: str, response: str) -> Made | None:
+        """Who made the endpoint's response, None where it is not known here."""
+        note = self._made.get(_within(endpoint, short(response)))
         return None if note is None else Made.read(note)
 
     def note(self, endpoint: str, response: str, maker: Made) -> None:
         """A model has made a response through this worker."""
-        made = (short(response), str(maker))
+        hashed, note = short(response), str(maker)
+        made = (_within(endpoint, hashed), note)
         self.learn((made,))
         self._news.append(made)
-        self._untold.append((endpoint, made))
+        self._untold.append((endpoint, (hashed, note)))
+
+    def found(self, endpoint: str, response: str, note: str) -> None:
+        """Another gateway has noted this of the endpoint's response."""
+        self.learn(((_within(endpoint, short(response)), note),))
 
     def learn(self, made: Iterable[tuple[int, str]]) -> None:
-        """What others have noted."""
+        """What this gateway's other workers have noted."""
         self._made.update(made)
         while len(self._made) > self._most:
             self._made.popitem(last=False)
@@ -103,10 +110,20 @@ class Origins:
         return tuple(self._news.popleft() for _ in range(min(most, len(self._news))))
 
     def take_untold(self, most: int = 1_000) -> tuple[tuple[str, tuple[int, str]], ...]:
-        """Likewise, to other gateways; with the endpoint."""
+        """Likewise, to other gateways: the endpoint, and what `short` makes of the id, with the note."""
         return tuple(self._untold.popleft() for _ in range(min(most, len(self._untold))))
 
 
 def short(response: str) -> int:
     """64 bits of a response id's hash."""
     return int.from_bytes(blake2b(response.encode(), digest_size=8).digest(), "big")
+
+
+def _within(endpoint: str, response: int) -> int:
+    """What a response is known by, among those of all endpoints."""
+    return response ^ _mark(endpoint)
+
+
+@lru_cache(maxsize=1024)
+def _mark(endpoint: str) -> int:
+    return short(endpoint)

@@ -5,8 +5,9 @@ Nothing is parsed, split, mirrored or counted as evidence; the model's name in a
 bound on the body holds here, since none is kept. What comes of a broken answer is a broken connection.
 
 An answer that a Responses API keeps is where it was made: who looks at it below `/v1/responses/`, or cancels it, asks
-the model that made it, as the next turn of its conversation does (`gateway.data.origins`), and otherwise stable. And it
-names its model as it did when it was made (`gateway.data.presenting`).
+the model that made it, as the next turn of its conversation does (`gateway.data.origins`), and otherwise stable. A
+model that serves nobody any more is still asked for what it made, after stable, which may share what it keeps; never
+for anything new. The answer names its model as it did when it was made (`gateway.data.presenting`).
 
 A path is passed only where the file names it; `/v1/files/*` names all below `/v1/files/`. A path with dot segments is
 never passed: what the model server makes of it would not be what was named.
@@ -30,10 +31,11 @@ from gateway.data.record import Recorder
 from gateway.upstream.asking import Asker
 from gateway.upstream.client import Stream
 from gateway.upstream.errors import UpstreamFailure
+from gateway.upstream.exchange import Deadlines
 from gateway.upstream.headers import ANSWER, RawHeaders, end_to_end
 from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.prepare import untouched
-from gateway.upstream.target import Place
+from gateway.upstream.target import Place, Target
 from routing.arms import Arm
 from routing.exposure import Route
 from shadow.exchange import Api, Outcome
@@ -42,6 +44,10 @@ _BELOW: Final = "/*"
 _RESPONSES: Final = "/v1/responses/"
 _NO_RESPONSES: Final = frozenset({"", "input_tokens", "compact"})
 """What is there beside responses, and keeps nothing."""
+_LOOKING: Final = frozenset({"GET", "HEAD", "DELETE"})
+_CANCEL: Final = "/cancel"
+FORMER_SECONDS: Final = 5.0
+"""A model that serves nobody may be gone, or be rolled back because it hangs; what stable said is the answer then."""
 _MOST_ESCAPES: Final = 4
 """Who escapes an escape more often hides something."""
 _FIRST_REJECTION: Final = 400
@@ -53,7 +59,8 @@ class Passing:
     """One request on its way through.
 
     `is_kept`: it asks for a kept answer; `made` by whom, where that is known; `candidate`: the model that may have it
-    beside stable, empty where none has. `presents_name`: the answer names the endpoint as its model.
+    beside stable, empty where none has; `former`: the model that made it and serves nobody now. `presents_name`: the
+    answer names the endpoint as its model.
     """
 
     incoming: Incoming
@@ -61,6 +68,7 @@ class Passing:
     request_id: str
     made: Made | None = None
     candidate: str = ""
+    former: str = ""
     is_kept: bool = False
     presents_name: bool = False
 
@@ -73,12 +81,10 @@ class Passing:
     def arms(self) -> tuple[tuple[Arm, str], ...]:
         """Who is asked, and who else where that one does not have it; whose body is on its way is asked once."""
         stable = (Arm.STABLE, self.route.stable.model)
-        if not self.candidate:
-            return (stable,)
-        candidate = (Arm.CANDIDATE, self.candidate)
-        if self.made is not None:
-            return (candidate,) if self.made.model == self.candidate else (stable,)
-        return (stable,) if self.has_body else (stable, candidate)
+        if self.made is not None and self.made.model == self.candidate:
+            return ((Arm.CANDIDATE, self.candidate),)
+        other = self.candidate if self.made is None else self.former
+        return (stable, (Arm.CANDIDATE, other)) if other and not self.has_body else (stable,)
 
 
 class Passthrough:
@@ -169,11 +175,22 @@ class Passthrough:
         return await self._asker.open(
             model,
             write,
-            self._asker.deadlines(target),
+            self._deadlines(passing, target),
             insist=True,
             first=passing.made.server if passing.made is not None and passing.made.model == model else "",
             lacks=lacks if passing.is_kept and not passing.has_body else None,
             pieces=_pieces(cycle) if passing.has_body else None,
+        )
+
+    def _deadlines(self, passing: Passing, target: Target) -> Deadlines:
+        usual = self._asker.deadlines(target)
+        if target.name != passing.former:
+            return usual
+        return Deadlines(
+            connect=min(FORMER_SECONDS, usual.connect),
+            first_byte=min(FORMER_SECONDS, usual.first_byte),
+            between_chunks=usual.between_chunks,
+            total=usual.total,
         )
 
 
@@ -183,6 +200,11 @@ def kept_response(path: str) -> str | None:
         return None
     name = path[len(_RESPONSES) :].partition("/")[0]
     return None if name in _NO_RESPONSES else name
+
+
+def makes_nothing(incoming: Incoming) -> bool:
+    """Whether a request below a response looks at it, cancels it or deletes it, and lets no model say anything."""
+    return incoming.method in _LOOKING or (incoming.method == "POST" and incoming.path.endswith(_CANCEL))
 
 
 async def _pieces(cycle: Cycle) -> AsyncIterator[bytes]:

@@ -98,8 +98,8 @@ async def test_what_one_worker_notes_the_others_of_its_role_learn(path: Path) ->
             one.origins.note("chat", f"resp_{number}", Made("new"))
         await until(lambda: len(two.origins) == 2_500)
         two.origins.note("chat", "resp_of_two", Made("old"))
-        await until(lambda: one.origins.of("resp_of_two") == Made("old"))
-        assert two.origins.of("resp_7") == Made("new")
+        await until(lambda: one.origins.of("chat", "resp_of_two") == Made("old"))
+        assert two.origins.of("chat", "resp_7") == Made("new")
         assert len(it.origins) == 0
         assert (one.got, two.got, it.got) == ([], [], [])
         assert (await server.settle(server.push(LATCH), 5.0)).acknowledged == 3

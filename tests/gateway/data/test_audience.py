@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import httpx
 import pytest
 
+from gateway.data.origins import Made
 from gateway.keys import stored_hash
 from routing.arms import Arm
 from routing.bucketing import bucket
@@ -66,7 +67,9 @@ async def scene(keys: str, *, stable: str = "", candidate: str = "") -> AsyncIte
             data_plane(
                 servers[0].base_url,
                 servers[1].base_url,
-                more=f"  other: {{stable: new}}\npassthrough: {{/v1/files: chat}}\nkeys:\n{keys}" if keys else "",
+                more=f"  other: {{stable: new}}\npassthrough: {{/v1/files: chat, /v1/responses/*: chat}}\nkeys:\n{keys}"
+                if keys
+                else "",
                 stable_options=stable,
                 candidate_options=candidate,
             )
@@ -149,6 +152,18 @@ async def test_a_candidate_that_may_not_get_the_data_never_sees_it() -> None:
             assert (await it.ask("clinic", **more)).headers["x-driftgate-arm"] == "stable"
         assert it.candidate.asked == []
         assert (it.undrawn("excluded"), it.plane.handover.sent) == (2, 0)
+
+
+@pytest.mark.parametrize(("may", "asked"), [("health", 1), ("law", 0)])
+async def test_what_a_former_model_made_is_asked_of_it_only_where_it_may_have_the_data(may: str, asked: int) -> None:
+    """Its own answer, and still a request that says who asks for what."""
+    keys = key("clinic", **{"class": "health"}) + key("lab", **{"class": "finance"})
+    async with scene(keys, stable="accepts: [health]", candidate=f"accepts: [finance, {may}]") as it:
+        it.stable.script = answers(whole(b"{}", "404 Not Found"))
+        it.plane.origins.note("chat", "resp_7", Made("new"))
+        async with httpx.AsyncClient(base_url=it.plane.url, trust_env=False) as client:
+            await client.get("/v1/responses/resp_7", headers={"authorization": "Bearer clinic"})
+        assert (len(it.stable.asked), len(it.candidate.asked)) == (1, asked)
 
 
 async def test_the_exchange_names_the_class_of_its_data() -> None:

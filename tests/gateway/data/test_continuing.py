@@ -222,5 +222,5 @@ def test_memory_is_bounded_and_the_oldest_is_forgotten(ids: list[str], most: int
     assert len(origins) == min(most, len(set(ids)))
     for each in dict.fromkeys(ids[-1:]):
         number = len(ids) - 1
-        assert origins.of(each) == Made(f"m{number}", "" if number % 2 else f"h:{number}/v1")
-    assert origins.of("never made") is None
+        assert origins.of("chat", each) == Made(f"m{number}", "" if number % 2 else f"h:{number}/v1")
+    assert origins.of("chat", "never made") is None

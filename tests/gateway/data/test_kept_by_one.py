@@ -13,7 +13,7 @@ from routing.made_store import MadeStore
 from tests.gateway.data.harness import DataPlane, data_plane
 from tests.gateway.data.keeping import NOT_FOUND, Keeper, NotFound
 from tests.gateway.data.test_continuing import made_store
-from tests.gateway.model_server import ModelServer, free_port, model_server
+from tests.gateway.model_server import ModelServer, free_port, hangs, model_server
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio
@@ -167,18 +167,81 @@ async def test_a_kept_conversation_goes_on_where_it_is(talk: object, weight: int
         assert plane.counted("hard_failure.candidate") == 0
 
 
-async def test_after_a_rollback_nobody_looks_at_the_candidate() -> None:
-    """It serves nobody any more: stable says that it has no such response."""
+@asynccontextmanager
+async def rolled_back(old: Keeper, new: Keeper, more: str = PASSED) -> AsyncIterator[tuple[DataPlane, str]]:
+    """A data plane whose candidate made a response, and was rolled back."""
     async with (
-        model_server(Keeper("old")) as stable,
-        model_server(Keeper("new")) as candidate,
-        data_plane(stable.base_url, candidate.base_url, more=PASSED) as plane,
+        model_server(old) as stable,
+        model_server(new) as candidate,
+        data_plane(stable.base_url, candidate.base_url, more=more, candidate_options="timeout: 1s") as plane,
     ):
         plane.expose(10_000)
         made = made_by(await plane.ask({"model": "chat", "input": "hi"}, path="/v1/responses"))
         plane.table.roll_back("chat", "r1", plane.revision + 1)
+        yield plane, made
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "POST cancel"])
+async def test_after_a_rollback_the_candidate_is_asked_for_what_it_made(method: str) -> None:
+    """Whoever waits for an answer in the background gets it, or stops it; stable is asked first."""
+    verb, _, below = method.partition(" ")
+    old, new = Keeper("old"), Keeper("new")
+    async with rolled_back(old, new) as (plane, made):
+        answer = await look(plane, f"{made}/{below}".rstrip("/"), verb)
+    assert (answer.status_code, answer.json()["model"], answer.headers["x-driftgate-arm"]) == (200, "new", "candidate")
+
+
+async def test_after_a_rollback_the_candidate_is_asked_for_nothing_new() -> None:
+    """Neither for the next turn, nor for a path that might make it say something, nor for what it did not make."""
+    new = Keeper("new")
+    async with rolled_back(Keeper("old"), new) as (plane, made):
+        new.kept.add("resp_unknown")
+        turn = {"model": "chat", "input": "hi", "previous_response_id": made}
+        answers = [
+            await plane.ask(turn, path="/v1/responses"),
+            await look(plane, f"{made}/again", "POST"),
+            await look(plane, "resp_unknown"),
+        ]
+    assert [(answer.status_code, answer.headers["x-driftgate-arm"]) for answer in answers] == [(404, "stable")] * 3
+
+
+async def test_what_a_model_made_that_is_gone_is_not_found() -> None:
+    """As stable says, and soon: it may have been rolled back because it hangs."""
+    async with model_server(Keeper("old")) as stable, model_server(hangs()) as candidate:
+        options = "timeout: 200ms"
+        async with data_plane(stable.base_url, candidate.base_url, more=PASSED, candidate_options=options) as plane:
+            plane.origins.note("chat", "resp_7", Made("new"))
+            answer = await look(plane, "resp_7")
+            assert len(candidate.asked) == 1
+    assert (answer.status_code, answer.headers["x-driftgate-arm"]) == (404, "stable")
+
+
+async def test_what_another_endpoints_model_made_is_asked_of_nobody_here() -> None:
+    """Whose caller may ask this endpoint may have no right to that one."""
+    async with rolled_back(
+        Keeper("old"), Keeper("new"), f"  other: {{stable: old}}\n{PASSED.replace('chat', 'other')}"
+    ) as (
+        plane,
+        made,
+    ):
         assert (await look(plane, made)).status_code == 404
-        assert len(candidate.asked) == 1
+
+
+async def test_after_a_promotion_the_former_stable_is_asked_for_what_it_made(redis_server: RedisServer) -> None:
+    """What it made before, as another gateway has noted; Redis is asked although no rollout runs."""
+    async with (
+        made_store(redis_server) as made,
+        model_server(Keeper("old", kept={"resp_7"})) as former,
+        model_server(Keeper("new")) as stable,
+        data_plane(
+            stable.base_url,
+            more=PASSED,
+            models=f"  before: {{base_url: {former.base_url!r}}}",
+            elsewhere=lambda origins: Elsewhere(made, origins, look_seconds=2.0),
+        ) as plane,
+    ):
+        await made.note("chat", [(short("resp_7"), "before")], 2.0)
+        assert (await look(plane, "resp_7")).json()["model"] == "old"
 
 
 async def test_the_official_client_waits_for_a_background_answer_of_the_candidate() -> None:
