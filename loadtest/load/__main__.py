@@ -40,7 +40,8 @@ WARM_SECONDS: Final = 300.0
 """Of a soak, not counted: caches, pools and allocators fill up, and the control process has seen a dozen rollouts."""
 MOST_MIB_PER_HOUR: Final = {"data": 30.0, "shadow": 60.0, "control": 90.0}
 """A data worker's leak of one kilobyte in each of 100 requests a second would be 350. The other two attend to some 200
-rollouts an hour here, where a gateway has a few a day."""
+rollouts an hour here, where a gateway has a few a day. A shadow worker still fills what it remembers, all of it bounded
+(`docs/capacity.md`): 10 to 20 from the fifth to the tenth minute, 4 from there to the twentieth."""
 MOST_KIB_PER_ROLLOUT: Final = 500.0
 """Of Valkey: an ended rollout leaves its document and compressed audit (up to a number of them), and its counters for
 an hour. Uncompressed, the entries of one that was promoted were 830 by themselves, and its voters 475."""

@@ -115,6 +115,16 @@ def test_errors_of_the_promoted_model_that_the_old_one_does_not_make_are_harm() 
     assert decide(promoted(ERRORS), facts(cells), 200.0).kind is DecisionKind.ROLL_BACK
 
 
+@pytest.mark.parametrize("good", [1_000, 30_000])
+def test_a_promoted_model_that_dies_is_gone_back_from_soon_however_long_it_was_well(good: int) -> None:
+    """Two dozen pairs: the search for a late onset does not count the good ones before."""
+    dead = 25
+    windows = {f"wp/errors/{window}/0": 500 for window in range(good // 500)}
+    cells = Counter({**windows, f"wp/errors/{good // 500}/-5": dead})
+    cells += pairs("errors", stage=4, better=dead, same=good)
+    assert decide(promoted(ERRORS), facts(cells), 200.0).kind is DecisionKind.ROLL_BACK
+
+
 def test_after_its_time_the_old_stable_is_forgotten() -> None:
     """Harm that comes later needs an operator."""
     assert decide(promoted(), facts(mirrored(40, 160)), 100.0 + DAY).kind is DecisionKind.KEEP
