@@ -1,6 +1,7 @@
 """Who gets which model: the vocabulary that every other package speaks.
 
 P  `arms`        the two arms, and what a model server is
+P  `purposes`    what hashes decide
 P  `bucketing`   one keyed hash per purpose: bucket, sample, vote, round, audit
 P  `exposure`    grants, generations, and the route a worker serves from
 P  `stored`      leases and generations as they are stored, for two versions at once

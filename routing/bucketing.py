@@ -1,41 +1,21 @@
 """One keyed hash per purpose.
 
-Every choice that must be reproducible is a hash of a key: which arm (`BUCKET`), whether a request is mirrored
-(`SAMPLE`), whether it is sent to stable twice (`FLOOR`), how a continuous value is rounded (`ROUND`), whether
-observed signals are read while time is short (`OBSERVE`), whether a pair is kept for review (`AUDIT`). The purposes
-must be independent, or the mirrored requests would be just those of one arm; so each is its own personalisation of
-BLAKE2b.
+Every choice that must be reproducible is a hash of a key under a purpose (`routing.purposes`), each of which is a
+personalisation of BLAKE2b of its own.
 Changing this function moves every user: see docs/adr/0002.
 
 Not a place for security: keys that guard something are compared elsewhere, by HMAC.
 """
 
-from enum import Enum
 from hashlib import blake2b
 from typing import Final
+
+from routing.purposes import Purpose
 
 WEIGHT_SCALE: Final = 10_000
 """Weights are basis points: 10,000 is everything."""
 
 _SPAN: Final = 1 << 64
-
-
-class Purpose(Enum):
-    """What a hash decides. The value is BLAKE2b's personalisation: at most 16 bytes, never reused."""
-
-    person: bytes
-    """The value again: an enumeration's own `value` costs ten times as much to read."""
-
-    def __init__(self, person: bytes) -> None:
-        self.person = person
-
-    BUCKET = b"dg.bucket"
-    SAMPLE = b"dg.sample"
-    FLOOR = b"dg.floor"
-    VOTE = b"dg.vote"
-    ROUND = b"dg.round"
-    AUDIT = b"dg.audit"
-    OBSERVE = b"dg.observe"
 
 
 _BUCKET: Final = Purpose.BUCKET

@@ -18,7 +18,8 @@ from math import floor, log
 from typing import Final, TypeAlias
 
 from routing.arms import Arm
-from routing.bucketing import Purpose, fraction
+from routing.bucketing import fraction
+from routing.purposes import Purpose
 
 LATTICE_STEPS: Final = 20
 """Steps from 0 to 1: values are index/20 for index in −20 … 20."""

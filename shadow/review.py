@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from routing.bucketing import Purpose, draw, fraction
+from routing.bucketing import draw, fraction
+from routing.purposes import Purpose
 from shadow.answer import Answer
 from shadow.exchange import Exchange
 from shadow.reading import Measured, Reading

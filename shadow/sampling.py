@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from routing.bucketing import WEIGHT_SCALE, Purpose, fraction
+from routing.bucketing import WEIGHT_SCALE, fraction
+from routing.purposes import Purpose
 from shadow.answer import Json
 from shadow.exchange import Api, Exchange, Outcome
 from shadow.review import Review

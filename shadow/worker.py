@@ -19,8 +19,9 @@ from anyio.lowlevel import checkpoint
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from routing.arms import Arm
-from routing.bucketing import Purpose, fraction
+from routing.bucketing import fraction
 from routing.errors import StoreUnavailable
+from routing.purposes import Purpose
 from shadow import comparison
 from shadow.answer import Answer, Ask, Unreadable
 from shadow.batching import Batch, Home, Pending, RecentVoters

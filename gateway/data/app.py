@@ -179,26 +179,16 @@ class App:
         presents_name = endpoint.present_model_as == "endpoint"
         if presents_name:
             asked.incoming.without(b"accept-encoding")  # what is compressed cannot be rewritten
-        captures = assignment.by.is_evidence or self._recorder.reads(asked)
-        if captures or assignment.grant is not None or (api is _RESPONSES and self._has_several_servers(route)):
+        draft = Draft(asked, endpoint, api, route, assignment, sticky, started_at, time())
+        draft.presents_name = presents_name
+        draft.continues = assignment.by is _CONTINUED
+        draft.follows = follows
+        draft.made = made
+        draft.opening = b"" if api is _RESPONSES else None
+        draft.captures = assignment.by.is_evidence or self._recorder.reads(asked)
+        if draft.captures or assignment.grant is not None or (api is _RESPONSES and self._has_several_servers(route)):
             asked.incoming.asks_for_readable()
-        return Draft(
-            asked=asked,
-            endpoint=endpoint,
-            api=api,
-            route=route,
-            assignment=assignment,
-            sticky=sticky,
-            started_at=started_at,
-            began_at=time(),
-            stream=bool(asked.fields.stream),
-            presents_name=presents_name,
-            continues=assignment.by is _CONTINUED,
-            follows=follows,
-            made=made,
-            opening=b"" if api is _RESPONSES else None,
-            captures=captures,
-        )
+        return draft
 
     async def _pass(self, cycle: Cycle, endpoint: str, request_id: str) -> None:
         _must_have_room(cycle)

@@ -7,14 +7,12 @@ into values. It holds no connection and decides nothing.
 from time import monotonic
 from typing import Final
 
-import msgspec
-
 from gateway.config.model import Endpoint
 from gateway.data.origins import OPENING_BYTES, Made
 from gateway.data.sticky import Keyed, slices, vote_key
 from gateway.upstream.encoding import plain
 from gateway.upstream.headers import RawHeaders
-from routing.arms import CANDIDATE, Arm
+from routing.arms import CANDIDATE, STABLE, Arm
 from routing.assignment import Assignment
 from routing.bucketing import key_hash
 from routing.exposure import Route
@@ -22,36 +20,25 @@ from shadow.exchange import Api, Exchange, Outcome
 from shadow.windows import window_of
 
 _CANCELLED: Final = Outcome.CANCELLED
+_FAILED: Final = Outcome.FAILED
 CAPTURE_BYTES: Final = 1024 * 1024
 """Of an answer, for comparison: a long text is 50 KB, and what is above this is no text."""
 
 
-class Draft(msgspec.Struct):
-    """One request being served. Instants `…_at` are monotonic, but for `began_at` (Unix seconds).
+class Draft:
+    """One request being served. Instants `…_at` are monotonic, but for `began_at` (Unix seconds)."""
 
-    `presents_name`: the answer names the endpoint as its model. `continues`: the request goes on with an answer that
-    only one model has.
-    """
-
-    asked: Keyed
-    endpoint: Endpoint
-    api: Api
-    route: Route
-    assignment: Assignment
-    sticky: str | None
-    started_at: float
-    began_at: float
-    stream: bool
-    presents_name: bool
-    continues: bool
-    answered: Arm = Arm.STABLE
+    presents_name: bool = False
+    """Whether the answer names the endpoint as its model."""
+    continues: bool = False
+    """Whether the request goes on with an answer that only one model has."""
+    answered: Arm = STABLE
     fallback: str = ""
     failure: str = ""
     stable_failed: bool = False
     broke: str = ""
     status: int = 0
-    answer_headers: RawHeaders = []
-    outcome: Outcome = Outcome.FAILED
+    outcome: Outcome = _FAILED
     attempt_at: float = 0.0
     first_byte_at: float = 0.0
     relayed: bool = False
@@ -64,9 +51,31 @@ class Draft(msgspec.Struct):
     opening: bytes | None = None
     """The answer's first bytes, where its id is looked for in them; None where it is not."""
     captures: bool = False
-    captured: list[bytes] = []
     captured_bytes: int = 0
     capture_whole: bool = True
+
+    def __init__(
+        self,
+        asked: Keyed,
+        endpoint: Endpoint,
+        api: Api,
+        route: Route,
+        assignment: Assignment,
+        sticky: str | None,
+        started_at: float,
+        began_at: float,
+    ) -> None:
+        self.asked = asked
+        self.endpoint = endpoint
+        self.api = api
+        self.route = route
+        self.assignment = assignment
+        self.sticky = sticky
+        self.started_at = started_at
+        self.began_at = began_at
+        self.stream = bool(asked.fields.stream)
+        self.answer_headers: RawHeaders = []
+        self.captured: list[bytes] = []
 
     @property
     def answered_by(self) -> str:

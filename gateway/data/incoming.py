@@ -6,8 +6,6 @@ might each believe another one.
 
 from typing import Final, NamedTuple
 
-import msgspec
-
 from gateway.data.api import CLOSE, ApiError
 from gateway.data.cycle import Cycle
 from gateway.upstream.encoding import readable
@@ -56,14 +54,9 @@ _TAKING_TRAILERS: Final = ((b"te", b"trailers"), (b"connection", b"te"))
 """Said anew on our own connection: the client's own words are for its own."""
 
 
-class Incoming(msgspec.Struct):
+class Incoming:
     """A request's head. `passed` are the headers that go upstream; `own` the x-driftgate ones without their prefix."""
 
-    method: str
-    path: str
-    query: bytes
-    passed: RawHeaders = []
-    own: dict[bytes, bytes] = {}
     authorization: bytes = b""
     api_key: bytes = b""
     length: bytes = b""
@@ -74,6 +67,13 @@ class Incoming(msgspec.Struct):
     """Whether the body comes without a length."""
     takes_trailers: bool = False
     """Whether the client wants the fields that come after an answer's body."""
+
+    def __init__(self, method: str, path: str, query: bytes) -> None:
+        self.method: Final = method
+        self.path: Final = path
+        self.query: Final = query
+        self.passed: RawHeaders = []
+        self.own: dict[bytes, bytes] = {}
 
     def header(self, name: bytes) -> str | None:
         """The value of an end-to-end header, None where absent or empty; of several, the first."""

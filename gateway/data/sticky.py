@@ -6,8 +6,6 @@ assigned by its request id, and marked keyless.
 
 from typing import Final
 
-import msgspec
-
 from gateway.config.fields import KeyKind, KeySource
 from gateway.config.model import Endpoint
 from gateway.data.incoming import Incoming
@@ -20,15 +18,26 @@ LONGEST_SLICE_VALUE: Final = 64
 """Slice values are names; longer ones are cut, so that no prompt ends up in a counter's name."""
 
 
-class Keyed(msgspec.Struct, frozen=True):
+class Keyed:
     """A request in all that keys may be read from. `model_span` is where its model's name stands in the body."""
 
-    incoming: Incoming
-    body: bytes
-    fields: RoutingFields
-    model_span: tuple[int, int]
-    caller: Caller
-    request_id: str
+    __slots__ = ("body", "caller", "fields", "incoming", "model_span", "request_id")
+
+    def __init__(
+        self,
+        incoming: Incoming,
+        body: bytes,
+        fields: RoutingFields,
+        model_span: tuple[int, int],
+        caller: Caller,
+        request_id: str,
+    ) -> None:
+        self.incoming: Final = incoming
+        self.body: Final = body
+        self.fields: Final = fields
+        self.model_span: Final = model_span
+        self.caller: Final = caller
+        self.request_id: Final = request_id
 
 
 def sticky_key(endpoint: Endpoint, asked: Keyed) -> str | None:

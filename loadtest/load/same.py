@@ -25,7 +25,8 @@ import uvloop
 
 from loadtest.rig.asking import AskFailed, Client
 from loadtest.rig.processes import Gateway, Processes
-from routing.bucketing import Purpose, fraction
+from routing.bucketing import fraction
+from routing.purposes import Purpose
 
 REQUESTS: Final = 20_000
 CONTROLS: Final = 2_000

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.bucketing import WEIGHT_SCALE, Purpose, bucket, draw, fraction, key_hash
+from routing.bucketing import WEIGHT_SCALE, bucket, draw, fraction, key_hash
+from routing.purposes import Purpose
 
 keys = st.text(max_size=40)
 salts = st.text(alphabet="0123456789abcdef", min_size=1, max_size=32)

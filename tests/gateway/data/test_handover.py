@@ -8,10 +8,11 @@ from pathlib import Path
 
 import anyio
 import pytest
-from msgspec import structs
 
 from gateway.data.draft import Draft
 from gateway.data.handover import HandOver
+from gateway.data.incoming import Incoming
+from gateway.data.sticky import Keyed
 from shadow.exchange import Exchange
 from tests.gateway.data.harness import ShadowSide, data_plane
 from tests.gateway.model_server import answers, model_server, says, whole
@@ -44,8 +45,10 @@ async def finished(count: int) -> list[Draft]:
 
 def unspeakable(draft: Draft) -> Draft:
     """The same with half a character in its path, which no encoding knows."""
-    incoming = structs.replace(draft.asked.incoming, path=UNSPEAKABLE)
-    return structs.replace(draft, asked=structs.replace(draft.asked, incoming=incoming))
+    asked, incoming = draft.asked, draft.asked.incoming
+    head = Incoming(incoming.method, UNSPEAKABLE, incoming.query)
+    draft.asked = Keyed(head, asked.body, asked.fields, asked.model_span, asked.caller, asked.request_id)
+    return draft
 
 
 async def test_a_shadow_worker_that_does_not_read_costs_drops_and_nothing_else() -> None:
