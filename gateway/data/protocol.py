@@ -11,6 +11,7 @@ Deadlines are looked at once for each piece that comes, and not at all for a req
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
+from operator import attrgetter
 from time import monotonic
 from typing import Any, Final, cast
 
@@ -29,6 +30,8 @@ _VERSIONS: Final = ("1.1", "1.0")
 """A request without a version would be HTTP/0.9, which has no headers: another server would read it otherwise."""
 _HIGH_WATER_BYTES: Final = 64 * 1024
 """Bytes of a body that wait to be taken, at which no more are read."""
+_PATH_AND_QUERY: Final = attrgetter("path", "query")
+"""Of a parsed address. Each may be None: the parser's stubs say that none is, and what is compiled would believe them."""
 _FIELD_BYTES: Final = 4
 """What a header field has beside its name and value: a colon, a space, the end of the line."""
 
@@ -331,7 +334,7 @@ _KNOWN: Final = {path.encode(): (path, b"") for path in ROUTES}
 def _split(url: bytes) -> tuple[str, bytes]:
     """Path and query of a request target. Escapes stay: no route has any, and an escaped slash is not a slash."""
     if not url.startswith(b"/"):
-        parsed = httptools.parse_url(url)
-        return (parsed.path or b"/").decode("latin-1"), parsed.query or b""
+        path, query = _PATH_AND_QUERY(httptools.parse_url(url))
+        return (path or b"/").decode("latin-1"), query or b""
     path, _, query = url.partition(b"?")
     return path.decode("latin-1"), query.partition(b"#")[0]
