@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -168,6 +168,60 @@ def test_importing_does_nothing() -> None:
         [sys.executable, "-W", "error", "-c", program, *names], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.stderr, done.stdout.strip()) == ("", "1 []")
+
+
+def compiled() -> list[Path]:
+    """The modules that a compiled wheel holds as machine code."""
+    paths: list[str] = project()["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]["include"]
+    return [ROOT / path for path in paths]
+
+
+def waits(block: Iterable[ast.AST]) -> Iterator[int]:
+    """The lines at which a block may be left to whoever runs next; what is defined in it runs elsewhere."""
+    for node in block:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith | ast.Yield | ast.YieldFrom):
+            yield node.lineno
+        elif isinstance(node, ast.comprehension) and node.is_async:
+            yield node.target.lineno
+        yield from waits(ast.iter_child_nodes(node))
+
+
+def waits_while_handling(tree: ast.Module) -> list[int]:
+    """The lines that wait within an `except` or a `finally`; and every `async with`, which does so at its end."""
+    found: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler):
+            found.update(waits(node.body))
+        elif isinstance(node, ast.Try | ast.TryStar):
+            found.update(waits(node.finalbody))
+        elif isinstance(node, ast.AsyncWith):
+            found.add(node.lineno)
+    return sorted(found)
+
+
+@pytest.mark.parametrize("path", compiled(), ids=here)
+def test_what_is_compiled_never_waits_while_it_handles_an_exception(path: Path) -> None:
+    """It would leave that exception to whoever runs next: mypyc keeps it per thread, not per coroutine (ADR 15)."""
+    assert waits_while_handling(parsed(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("async def f():\n try: pass\n except E:\n  await x", [4]),
+        ("async def f():\n try: pass\n finally:\n  if y: await x", [4]),
+        ("async def f():\n async with x:\n  pass", [2]),
+        ("async def f():\n try: pass\n except E:\n  z = [a async for a in x]", [4]),
+        ("def f():\n try: pass\n except E:\n  yield", [4]),
+        ("async def f():\n try: await x\n except E:\n  async def g(): await x\n else: await x", []),
+        ("async def f():\n try: pass\n except E:\n  pass\n await x", []),
+    ],
+)
+def test_waiting_while_handling_is_found(source: str, lines: list[int]) -> None:
+    """In each of its forms, and where it is allowed it is not."""
+    assert waits_while_handling(ast.parse(source)) == lines
 
 
 def test_tests_are_claims_with_a_sentence() -> None:
