@@ -6,7 +6,6 @@ of the hand-over. `tests/test_architecture.py` forbids such places; here they wo
 on the compiled data path.
 """
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -19,7 +18,7 @@ import httpx
 import pytest
 
 from gateway.data.handover import HandOver
-from tests.gateway.data.harness import DataPlane, data_plane
+from tests.gateway.data.harness import DataPlane, ShadowSide, data_plane
 from tests.gateway.model_server import (
     STREAM_HEAD,
     Script,
@@ -109,16 +108,17 @@ async def test_a_request_that_fails_leaves_its_exception_to_nobody(fault: str) -
 
 async def test_a_hand_over_that_is_refused_keeps_that_to_itself(tmp_path: Path) -> None:
     """While it waits to connect again, and when it is connected at last."""
-    handover = HandOver(tmp_path / "s")
+    handover, shadow = HandOver(tmp_path / "shadow.sock"), ShadowSide(tmp_path / "shadow.sock", [])
     async with handled_by_nobody(), anyio.create_task_group() as tasks:
         tasks.start_soon(handover.run)
         for _ in range(10):
             await anyio.lowlevel.checkpoint()  # refused at once: there is no such socket yet
-        async with await asyncio.start_unix_server(lambda _, writer: writer.close(), tmp_path / "s"):
-            with anyio.fail_after(5):
-                while not handover.connected:  # noqa: ASYNC110 - polled with a deadline
-                    await anyio.sleep(0.005)
+        await shadow.start()
+        with anyio.fail_after(5):
+            while not (handover.connected and shadow.connected):  # noqa: ASYNC110 - polled with a deadline
+                await anyio.sleep(0.005)
         tasks.cancel_scope.cancel()
+    shadow.stop()
 
 
 async def test_an_upload_succeeds_while_the_shadow_worker_is_away() -> None:
