@@ -31,7 +31,7 @@ _VERSIONS: Final = ("1.1", "1.0")
 _HIGH_WATER_BYTES: Final = 64 * 1024
 """Bytes of a body that wait to be taken, at which no more are read."""
 _PATH_AND_QUERY: Final = attrgetter("path", "query")
-"""Of a parsed address. Each may be None: the parser's stubs say that none is, and what is compiled would believe them."""
+"""Of a parsed address. Each may be None: the stubs say that none is, and what is compiled would believe them."""
 _FIELD_BYTES: Final = 4
 """What a header field has beside its name and value: a colon, a space, the end of the line."""
 
