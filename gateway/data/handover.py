@@ -135,13 +135,7 @@ class HandOver:
         except Exception as error:  # noqa: BLE001 - one request, whatever is in it, must not cost the others
             if monotonic() >= self._say_again_at:
                 self._say_again_at = monotonic() + _SAY_EVERY_SECONDS
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                # never the error's own words: they may be the prompt's
-                logger.error(  # noqa: TRY400 - as above
-                    "a request of %s cannot be handed over, and is not compared: %s at %s:%s. More of them are counted"
-                    " in driftgate_shadow_dropped_total, and said once a minute",
-                    draft.route.endpoint, type(error).__name__, where.filename, where.lineno,
-                )  # fmt: skip
+                _say(draft, error)
         return None
 
     async def drain(self, seconds: float) -> None:
@@ -183,6 +177,18 @@ def _frame(draft: Draft, now: float) -> bytes:
     if len(payload) > MAX_FRAME_BYTES:
         payload = encode(structs.replace(exchange, request_body=b"", answer_body=b"", complete=False))
     return payload
+
+
+def _say(draft: Draft, error: Exception) -> None:
+    """Log what kind of error it was and where; never its own words, which may be the prompt's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    logger.error(
+        "a request of %s cannot be handed over, and is not compared: %s%s. More of them are counted in"
+        " driftgate_shadow_dropped_total, and said once a minute",
+        draft.route.endpoint,
+        type(error).__name__,
+        f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else "",
+    )
 
 
 def _nobody(_: Draft) -> None:
