@@ -9,7 +9,8 @@ from typing import Final, TypeAlias
 import pytest
 from hypothesis import settings
 
-from loadtest.rig.processes import Gateway, Processes, free_port
+from loadtest.rig.ports import free_port
+from loadtest.rig.processes import Gateway, Processes
 from tests.redis_server import RedisServer, binary_of
 
 settings.register_profile("driftgate", deadline=None)  # a busy machine is no counterexample

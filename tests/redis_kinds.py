@@ -4,10 +4,8 @@ Each is made of Debian's own binaries on free loopback ports, lives in a context
 """
 
 import os
-import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +18,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisGone
 from redis.exceptions import RedisError
+
+from loadtest.rig.ports import free_port, free_port_with_bus
 
 PATIENCE_SECONDS: Final = 20.0
 MASTER: Final = "drift"
@@ -43,23 +43,6 @@ def until(true: Callable[[], object], what: str) -> None:
     while not true():
         assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS:.0f} s: {what}"
         time.sleep(0.02)
-
-
-def server_port() -> int:
-    """A port whose Cluster bus, 10,000 above it, is free too; both are below what the system gives to clients."""
-    while True:
-        port = 20_000 + secrets.randbelow(2_000)
-        if _is_free(port) and _is_free(port + 10_000):
-            return port
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 @dataclass(slots=True)
@@ -167,7 +150,7 @@ class Watched:
 @contextmanager
 def watched_by_sentinels(directory: Path) -> Iterator[Watched]:
     """A master, a replica that follows it, and Sentinels that know of both and of one another."""
-    ports = [server_port() for _ in range(5)]
+    ports = [free_port() for _ in range(5)]
     master = redis_on(ports[0], directory)
     replica = redis_on(ports[1], directory, "--replicaof", "127.0.0.1", str(ports[0]))
     sentinels = tuple(_sentinel(port, ports[0], directory) for port in ports[2:])
@@ -256,7 +239,7 @@ class Clustered:
 def clustered(directory: Path) -> Iterator[Clustered]:
     """A Cluster that says of itself that all is well."""
     nodes = [
-        redis_on(server_port(), directory, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000")
+        redis_on(free_port_with_bus(), directory, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000")
         for _ in range(6)
     ]
     masters, replicas = tuple(nodes[:3]), tuple(nodes[3:])

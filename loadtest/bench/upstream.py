@@ -18,7 +18,8 @@ from typing import Final
 import httptools
 import uvloop
 
-from loadtest.rig.processes import Processes, free_port, listening
+from loadtest.rig.ports import free_port
+from loadtest.rig.processes import Processes, listening
 
 ANSWER: Final = {
     "id": "chatcmpl-bench",

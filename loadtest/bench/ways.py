@@ -17,11 +17,11 @@ from typing import Final
 
 import httpx
 
+from loadtest.rig.ports import free_port
 from loadtest.rig.processes import (
     Gateway,
     Processes,
     descendants,
-    free_port,
     talking_to,
     worker_of,
 )

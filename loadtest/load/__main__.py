@@ -31,7 +31,8 @@ from gateway.demo.personas import HEALTHY, OVERCAUTIOUS, STABLE
 from gateway.demo.scene import Ports
 from gateway.keys import SECRET_VARIABLE, Role, new_token, stored_hash
 from loadtest.rig.accounting import descriptors, rss_mib
-from loadtest.rig.processes import Gateway, Processes, ProcessFailed, command_line, free_port, listening
+from loadtest.rig.ports import free_port
+from loadtest.rig.processes import Gateway, Processes, ProcessFailed, command_line, listening
 
 SECONDS: Final = 60.0
 SOAK_SECONDS: Final = 600.0

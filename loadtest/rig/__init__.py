@@ -3,6 +3,7 @@
 P  `recordings`     what a model once said, and the bytes of each answer
 P  `invented`       recordings that need no data from anywhere
 S  `replay_server`  a model server that says what was recorded
+S  `ports`          ports for servers that bind theirs themselves
 S  `processes`      the processes of a load test, which end with it
 S  `compiled`       the compiled data path, where there is one of these sources
 S  `accounting`     CPU, memory and descriptors of processes

@@ -18,6 +18,7 @@ from typing import Any, Final
 import httpx
 import msgspec
 
+from loadtest.rig.ports import free_port
 from loadtest.rig.replay_server import Entry
 
 READY_SECONDS: Final = 45.0
@@ -38,13 +39,6 @@ def listening() -> socket.socket:
     made.bind(("127.0.0.1", 0))
     made.listen(1024)
     return made
-
-
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def talking_to(port: int, host: str = "127.0.0.1") -> httpx.Client:

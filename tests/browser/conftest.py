@@ -12,7 +12,8 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from loadtest.rig.processes import Gateway, Processes, free_port, listening
+from loadtest.rig.ports import free_port
+from loadtest.rig.processes import Gateway, Processes, listening
 
 OPTIONS: Final = (
     "--no-sandbox",

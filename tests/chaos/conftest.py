@@ -10,9 +10,10 @@ from typing import Final
 
 import pytest
 
+from loadtest.rig.ports import free_port
 from loadtest.rig.processes import Processes
 from tests.chaos.site import LEASE_SECONDS, RATE, Fault, Site, set_up
-from tests.redis_kinds import Server, redis_on, server_port
+from tests.redis_kinds import Server, redis_on
 
 ROWS: Final = pytest.StashKey[list[Fault]]()
 
@@ -51,7 +52,7 @@ def place() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def redis(place: Path) -> Iterator[Server]:
     """Debian's Redis over TCP, which syncs every write, and which tests may stop, freeze and fill."""
-    server = redis_on(server_port(), place, "--appendonly", "yes", "--appendfsync", "always")
+    server = redis_on(free_port(), place, "--appendonly", "yes", "--appendfsync", "always")
     server.start()
     yield server
     server.stop()
@@ -61,7 +62,7 @@ def redis(place: Path) -> Iterator[Server]:
 def external() -> Iterator[Server]:
     """A Redis of the test's own, which it starts when it wants it."""
     with tempfile.TemporaryDirectory(prefix="dg") as directory:
-        server = redis_on(server_port(), Path(directory))
+        server = redis_on(free_port(), Path(directory))
         yield server
         server.stop()
 

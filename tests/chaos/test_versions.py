@@ -17,10 +17,11 @@ import pytest
 
 from gateway.keys import SECRET_VARIABLE, stored_hash
 from loadtest.rig.pair import until
+from loadtest.rig.ports import free_port
 from loadtest.rig.processes import Gateway, Processes
 from routing.names import EndpointKeys
 from tests.chaos.site import READY_SECONDS, Fault, Site, set_up
-from tests.redis_kinds import Server, redis_on, server_port
+from tests.redis_kinds import Server, redis_on
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
@@ -62,7 +63,7 @@ def fleet(first_version: Path, faults: list[Fault]) -> Iterator[tuple[Site, Serv
     ):
         patch.setenv(SECRET_VARIABLE, SECRET)
         place = Path(directory)
-        redis = redis_on(server_port(), place, "--appendonly", "yes", "--appendfsync", "always")
+        redis = redis_on(free_port(), place, "--appendonly", "yes", "--appendfsync", "always")
         redis.start()
         try:
             site = set_up(processes, f"{{url: redis://127.0.0.1:{redis.port}}}", faults, start=False)

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import pytest
 
-from loadtest.rig.processes import Gateway, Processes, free_port, listening
+from loadtest.rig.ports import free_port
+from loadtest.rig.processes import Gateway, Processes, listening
 
 pytestmark = pytest.mark.processes
 

@@ -234,11 +234,3 @@ def hangs_after(data: bytes) -> Script:
         await anyio.sleep_forever()
 
     return script
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port

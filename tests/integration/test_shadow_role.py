@@ -14,10 +14,11 @@ from redis.asyncio import Redis
 from gateway.config.load import load_text
 from gateway.runtime import Runtime
 from gateway.shadowing import serve
+from loadtest.rig.ports import free_port
 from routing.address import parse
 from routing.names import EndpointKeys
 from shadow.exchange import Exchange, encode
-from tests.gateway.model_server import ModelServer, Script, free_port, model_server, says
+from tests.gateway.model_server import ModelServer, Script, model_server, says
 from tests.redis_server import RedisServer, binary_of
 from tests.shadow.making import chunks, exchange, on_candidate, request
 

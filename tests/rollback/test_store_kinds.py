@@ -13,6 +13,7 @@ import trustme
 from redis.crc import key_slot
 from redis.exceptions import NoPermissionError
 
+from loadtest.rig.ports import free_port
 from rollback.audit import entry_of
 from rollback.errors import Conflict
 from rollback.freeze import Freeze
@@ -36,7 +37,6 @@ from tests.redis_kinds import (
     redis_on,
     replica_in_step,
     running,
-    server_port,
     until,
     watched_by_sentinels,
 )
@@ -153,7 +153,7 @@ def secured(place: Path, authority: trustme.CA) -> Iterator[tuple[Server, str]]:
     authority.cert_pem.write_to_path(ca)
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(own)
     users.write_text(f"user default off\n{acl_line()}\n")
-    port = server_port()
+    port = free_port()
     tls = ["--tls-port", str(port), "--tls-cert-file", str(own), "--tls-key-file", str(own)]
     tls += ["--tls-ca-cert-file", str(ca), "--tls-auth-clients", "no", "--aclfile", str(users)]
     login = {"username": "driftgate", "password": PASSWORD, "ssl": True, "ssl_ca_certs": str(ca)}
@@ -215,8 +215,8 @@ async def test_a_wrong_password_is_said(secured: tuple[Server, str]) -> None:
 
 async def test_a_transition_is_durable_once_the_replica_has_it(place: Path, a_rollout: MakeRollout) -> None:
     """WAIT counts a real replica, and none while it is frozen."""
-    master = redis_on(server_port(), place)
-    replica = redis_on(server_port(), place, "--replicaof", "127.0.0.1", str(master.port))
+    master = redis_on(free_port(), place)
+    replica = redis_on(free_port(), place, "--replicaof", "127.0.0.1", str(master.port))
     with running(master, replica):
         until(lambda: replica_in_step(master), "the replica follows")
         async with stores(f"redis://127.0.0.1:{master.port}", replicas=1) as given:
@@ -230,8 +230,8 @@ async def test_a_transition_is_durable_once_the_replica_has_it(place: Path, a_ro
 
 async def test_a_replica_refuses_and_says_so(place: Path, a_rollout: MakeRollout) -> None:
     """An address that leads to a replica can be read, and nothing can be changed there."""
-    master = redis_on(server_port(), place)
-    replica = redis_on(server_port(), place, "--replicaof", "127.0.0.1", str(master.port))
+    master = redis_on(free_port(), place)
+    replica = redis_on(free_port(), place, "--replicaof", "127.0.0.1", str(master.port))
     with running(master, replica):
         until(lambda: replica_in_step(master), "the replica follows")
         async with stores(f"redis://127.0.0.1:{replica.port}") as given:

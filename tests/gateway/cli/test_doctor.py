@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from gateway.supervisor.places import locked_state_dir
-from loadtest.rig.processes import Processes, free_port
+from loadtest.rig.ports import free_port
+from loadtest.rig.processes import Processes
 from tests.conftest import MakeGateway
 from tests.gateway.cli.listener import Admin, Run
 from tests.redis_server import RedisServer, binary_of

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.upstream.breaker import FAILURES
+from loadtest.rig.ports import free_port
 from shadow.exchange import Outcome
 from tests.gateway.data.harness import DataPlane, data_plane
 from tests.gateway.model_server import (
@@ -16,7 +17,6 @@ from tests.gateway.model_server import (
     breaks_after,
     chunk,
     event,
-    free_port,
     model_server,
     says,
     whole,

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from gateway.data.firstbyte import ENOUGH, LEAST_SECONDS
+from loadtest.rig.ports import free_port
 from routing.arms import Arm
 from shadow.exchange import Outcome
 from shadow.windows import UNKNOWN, window_of
@@ -23,7 +24,6 @@ from tests.gateway.model_server import (
     breaks_after,
     chunk,
     event,
-    free_port,
     hangs,
     hangs_after,
     model_server,

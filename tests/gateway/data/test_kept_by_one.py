@@ -9,11 +9,12 @@ import pytest
 
 from gateway.data.elsewhere import Elsewhere
 from gateway.data.origins import Made, Origins, response_id, short
+from loadtest.rig.ports import free_port
 from routing.made_store import MadeStore
 from tests.gateway.data.harness import DataPlane, data_plane
 from tests.gateway.data.keeping import NOT_FOUND, Keeper, NotFound
 from tests.gateway.data.test_continuing import made_store
-from tests.gateway.model_server import ModelServer, free_port, hangs, model_server
+from tests.gateway.model_server import ModelServer, hangs, model_server
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio

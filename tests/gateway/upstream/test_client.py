@@ -13,6 +13,7 @@ from gateway.upstream.errors import BrokenAnswer, ConnectFailed, Saturated, Time
 from gateway.upstream.exchange import Deadlines
 from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.target import Origin
+from loadtest.rig.ports import free_port
 from tests.gateway.model_server import (
     LAST_CHUNK,
     STREAM_HEAD,
@@ -21,7 +22,6 @@ from tests.gateway.model_server import (
     answers,
     breaks_after,
     chunk,
-    free_port,
     hangs,
     hangs_after,
     model_server,

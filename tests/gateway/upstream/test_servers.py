@@ -14,13 +14,13 @@ from gateway.upstream.checks import watch
 from gateway.upstream.errors import LeftAlone, Saturated, UpstreamFailure
 from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.target import Place
+from loadtest.rig.ports import free_port
 from tests.gateway.model_server import (
     Asked,
     Line,
     ModelServer,
     Script,
     answers,
-    free_port,
     hangs,
     model_server,
     says,
