@@ -14,6 +14,7 @@ from loadtest.rig.processes import Gateway, Processes
 from tests.redis_server import RedisServer, binary_of
 
 settings.register_profile("driftgate", deadline=None)  # a busy machine is no counterexample
+settings.register_profile("brief", deadline=None, max_examples=10)  # where the same tests run at length elsewhere
 settings.load_profile("driftgate")
 
 KEPT: Final = ("DRIFTGATE_SHARED_DATA",)
