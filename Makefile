@@ -32,9 +32,10 @@ help: ## Say what can be made
 demo: $(VENV)/.driftgate ## Two rollouts between simulated models, live (ARGS=--headless: to the end, as JSON)
 	@$(BIN)/driftgate demo $(ARGS)
 
+# One thread for numpy: a second one waits by spinning, and takes the core from whatever else runs.
 .PHONY: test
 test: $(NEEDED) ## The whole test suite (JOBS=2: by two processes)
-	@$(RUN) -m pytest -p tests.sharing --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -p tests.sharing --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # ── what developers run ───────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -12,7 +12,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of recorded answers; skips where it is absent."""
     beside = Path(__file__).resolve().parents[2].parent / "shared" / "data"

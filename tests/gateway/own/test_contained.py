@@ -48,12 +48,12 @@ def hangs(ask: Ask, answer: Answer) -> bool:
 )
 def test_true_false_none_and_nothing_else(said: object, reading: Reading) -> None:
     """What a signal may say, and what another kind of answer reads as."""
-    assert Contained("own", lambda _ask, _answer: said)(ask(), HELLO) == reading
+    assert Contained("own", lambda _ask, _answer: said, clock=Clock())(ask(), HELLO) == reading
 
 
 def test_a_crash_is_counted_and_stays_where_it_is() -> None:
     """The other readings of the same answer are there."""
-    broken = Contained("own", crashes)
+    broken = Contained("own", crashes, clock=Clock())
     readings = read(ask("Hi"), HELLO, {**ALSO, "own": broken}).also
     assert readings["own"] == Unmeasured("own_crash")
     assert readings["empty"] == Measured(0.0)

@@ -19,6 +19,12 @@ from shadow.signals.refusal_signs import opening_of, signs_of
 from shadow.signals.refusal_words import buckets
 
 
+@pytest.fixture(scope="module")
+def labelled(shared_data: Path) -> dict[str, Examples]:
+    """The labelled sources, with the signs of each answer."""
+    return labelled_examples(shared_data)
+
+
 def f1(of: Examples, said: list[bool]) -> float:
     """The harmonic mean of precision and recall."""
     refused = of.refused > 0.0
@@ -54,9 +60,8 @@ def test_every_written_exchange_has_a_label_and_a_text() -> None:
     assert all(each.prompt and "\\n" not in each.text for each in found)
 
 
-def test_the_product_scores_as_the_fit_does(shared_data: Path) -> None:
+def test_the_product_scores_as_the_fit_does(shared_data: Path, labelled: dict[str, Examples]) -> None:
     """One byte for a word's weight and three digits for a sign's lose less than a tenth in log odds."""
-    labelled = labelled_examples(shared_data)
     unwilling = fit((*labelled.values(), *own_examples())).scores(labelled[CHATGPT])
     not_given = fit((*labelled.values(), *own_not_given())).scores(labelled[CHATGPT])
     rows = decided(sources(shared_data)[CHATGPT])[:200]
@@ -74,47 +79,45 @@ def test_words_are_read_alike_everywhere() -> None:
     assert buckets(" … ") == set()
 
 
-def test_what_ships_is_what_the_fit_makes(shared_data: Path) -> None:
+def test_what_ships_is_what_the_fit_makes(labelled: dict[str, Examples]) -> None:
     """Nobody edited a weight by hand, or changed a sign and forgot to fit."""
-    labelled = labelled_examples(shared_data)
     for path, text in shipped(labelled).items():
         assert path.read_text(encoding="utf-8") == text
 
 
 @pytest.mark.parametrize(("source", "bar"), [(XSTEST, 0.94), (CHATGPT, 0.88)])
-def test_a_source_that_was_left_out_is_told_apart(shared_data: Path, source: str, bar: float) -> None:
+def test_a_source_that_was_left_out_is_told_apart(labelled: dict[str, Examples], source: str, bar: float) -> None:
     """One detector, one line, fitted without the source."""
-    labelled = labelled_examples(shared_data)
     said = left_out(source, labelled, own_examples()).scores(labelled[source]) > 0.0
     assert f1(labelled[source], [bool(one) for one in said]) >= bar
 
 
-def test_the_reading_tells_what_was_left_out_apart(shared_data: Path) -> None:
+def test_the_reading_tells_what_was_left_out_apart(shared_data: Path, labelled: dict[str, Examples]) -> None:
     """Disclaimers before an answer are none of its reports, and it sees what `unwilling` sees."""
-    found = reading_scores(sources(shared_data), labelled_examples(shared_data))
+    found = reading_scores(sources(shared_data), labelled)
     scored = {each.source: each.f1 for each in found}
     assert scored[XSTEST] >= 0.94
     assert scored[CHATGPT] >= 0.88
 
 
-def test_disclaimers_before_an_answer_are_told_from_inability(shared_data: Path) -> None:
+def test_disclaimers_before_an_answer_are_told_from_inability(labelled: dict[str, Examples]) -> None:
     """Written exchanges, each read by a fit that knows neither it nor its prompt's other answers."""
-    said = [(each.label, kind in FELT) for each, kind in read_apart(labelled_examples(shared_data))]
+    said = [(each.label, kind in FELT) for each, kind in read_apart(labelled)]
     assert said.count((ANSWER, True)) <= 0.08 * sum(label == ANSWER for label, _ in said)
     assert said.count((UNABLE, True)) >= 0.9 * sum(label == UNABLE for label, _ in said)
 
 
-def test_the_change_between_models_is_right_within_its_interval(shared_data: Path) -> None:
+def test_the_change_between_models_is_right_within_its_interval(
+    shared_data: Path, labelled: dict[str, Examples]
+) -> None:
     """Mean error, signs and coverage over all pairs of models, in both meanings of a refusal."""
-    labelled = labelled_examples(shared_data)
     pairs = list(model_pairs(sources(shared_data)[XSTEST], labelled, own_examples()))
     assert len(pairs) == 20
     assert missed([], pairs, []) == []
 
 
-def test_the_interval_holds_the_truth_in_many_comparisons(shared_data: Path) -> None:
+def test_the_interval_holds_the_truth_in_many_comparisons(shared_data: Path, labelled: dict[str, Examples]) -> None:
     """Parts of the prompts, one type of prompt, pairs at rates that rollouts have."""
-    labelled = labelled_examples(shared_data)
     held = list(coverage(sources(shared_data), labelled, own_examples()))
     assert sum(each.comparisons for each in held) > 1_000
     assert missed([], [], held) == []
