@@ -5,7 +5,7 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import monotonic
 
@@ -308,4 +308,4 @@ async def test_the_drain_deadline_ends_a_stop(redis_server: RedisServer) -> None
 
 
 def _plain(grant: Grant) -> dict[str, object]:
-    return {name: getattr(grant, name) for name in Grant.__slots__}
+    return asdict(grant)
