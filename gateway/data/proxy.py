@@ -111,7 +111,7 @@ class Proxy:
 
     async def _ask_stable(self, draft: Draft) -> Opened:
         name = draft.route.stable.model
-        first: bytes | None = None
+        taken = False
         try:
             stream = await self._ask(draft, name, self.asker.deadlines(self.asker.target(name)), insist=True)
             try:
@@ -120,11 +120,12 @@ class Proxy:
                     first = await _read_whole(stream, b"")
                 else:
                     first = stream.take() if is_events or stream.complete else await stream.read()
+                taken = True
             except UpstreamFailure as error:
                 stream.server.failed(error.kind)
                 raise
             finally:
-                if first is None:
+                if not taken:
                     stream.close()
         except UpstreamFailure:
             draft.stable_failed = True

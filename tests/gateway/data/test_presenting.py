@@ -4,6 +4,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from gateway.data.presenting import presenter
 from shadow.exchange import Api
 from tests.gateway.data.harness import data_plane
 from tests.gateway.data.provider import provider
-from tests.gateway.model_server import DONE, answers, event, model_server, says, whole
+from tests.gateway.model_server import DONE, answers, breaks_after, event, hangs_after, model_server, says, whole
 
 ASK = {"model": "chat", "messages": [{"role": "user", "content": "hi"}]}
 WRAPPER = {Api.MESSAGES: "message", Api.RESPONSES: "response"}
@@ -187,6 +188,29 @@ async def test_a_long_answer_is_rewritten_without_being_held() -> None:
         answer = await plane.ask(ASK, path="/v1/embeddings")
     assert answer.content == body.replace(b'"model": "m"', b'"model": "chat"')
     assert "content-length" not in answer.headers
+
+
+HALF = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{"
+
+
+@pytest.mark.anyio
+async def test_a_held_answer_that_breaks_is_an_error_in_the_apis_shape() -> None:
+    """Nothing of it was sent yet: a 502 that says what was wrong, and the connection is given back."""
+    async with model_server(breaks_after(HALF, reset=False)) as server, named(server.base_url) as plane:
+        answer = await plane.ask(ASK)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream_error")
+        assert "truncated" in answer.json()["error"]["message"]
+        assert plane.asker.client.busy == 0
+
+
+@pytest.mark.anyio
+async def test_whoever_leaves_while_an_answer_is_held_frees_the_model_server() -> None:
+    """Its connection is closed within a second."""
+    async with model_server(hangs_after(HALF)) as server, named(server.base_url) as plane:
+        with anyio.move_on_after(0.2):
+            await plane.ask(ASK)
+        assert len(server.asked) == 1
+        await server.emptied(1.0)
 
 
 @pytest.mark.anyio
