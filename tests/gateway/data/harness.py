@@ -64,7 +64,7 @@ class DataPlane:
 
     async def connected_to_shadow(self, *, connected: bool = True) -> None:
         """Wait until the hand-over has a connection, or has lost it."""
-        with anyio.fail_after(3):
+        with anyio.fail_after(10):
             while not self.handover.connected == self.shadow.connected == connected:  # noqa: ASYNC110 - polled with a deadline
                 await anyio.sleep(0.005)
 
@@ -107,7 +107,7 @@ class DataPlane:
 
     async def handed_over(self, count: int) -> list[Exchange]:
         """Wait until the shadow side has got `count` exchanges."""
-        with anyio.fail_after(3):
+        with anyio.fail_after(10):
             while len(self.exchanges) < count:  # noqa: ASYNC110 - polled with a deadline
                 await anyio.sleep(0.005)
         return self.exchanges

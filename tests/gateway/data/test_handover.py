@@ -25,7 +25,7 @@ UNSPEAKABLE = "/v1/\ud800"
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for it, for a while."""
-    with anyio.fail_after(3):
+    with anyio.fail_after(10):
         while not condition():  # noqa: ASYNC110 - polled with a deadline
             await anyio.sleep(0.005)
 

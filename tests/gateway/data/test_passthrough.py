@@ -103,7 +103,7 @@ async def test_an_upload_is_not_held() -> None:
 
     async def body() -> AsyncIterator[bytes]:
         yield b"first"
-        with anyio.fail_after(3):
+        with anyio.fail_after(10):
             await arrived.wait()
         yield b"x" * 100_000
 
@@ -285,11 +285,11 @@ async def test_an_answer_before_the_upload_is_complete_reaches_the_client() -> N
     async with data_plane(f"http://127.0.0.1:{port}/v1", more=PASSED) as plane:
         reader, writer = await asyncio.open_connection("127.0.0.1", plane.port)
         writer.write(b"POST /v1/files HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\nfirst")
-        with anyio.fail_after(3):
+        with anyio.fail_after(10):
             head = await reader.readuntil(b"\r\n\r\n")
             body = await reader.readexactly(35)
             writer.close()
-        with anyio.fail_after(3):
+        with anyio.fail_after(10):
             while plane.asker.client.busy:  # noqa: ASYNC110 - polled with a deadline
                 await anyio.sleep(0.01)
     server.close()

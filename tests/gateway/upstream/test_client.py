@@ -215,7 +215,7 @@ async def test_who_finds_every_connection_busy_is_told_in_time() -> None:
     async with model_server(hangs()) as server:
         with running_client(max_connections=1) as client:
             busy = asyncio.ensure_future(client.unary(request(server.port), PATIENT, max_bytes=9))
-            with anyio.fail_after(2):
+            with anyio.fail_after(10):
                 while not server.asked:  # noqa: ASYNC110 - polled with a deadline
                     await anyio.sleep(0.005)
             with pytest.raises(Saturated):
@@ -299,7 +299,7 @@ async def test_two_models_on_one_server_share_no_connections() -> None:
         with running_client(max_connections=1) as client:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(client.open_stream, slow, PATIENT)
-                with anyio.fail_after(2):
+                with anyio.fail_after(10):
                     while not server.asked:  # noqa: ASYNC110 - polled with a deadline
                         await anyio.sleep(0.005)
                 assert (await client.unary(quick, PATIENT, max_bytes=10)).body == b"ok"

@@ -315,11 +315,11 @@ async def test_streams_are_bounded_by_the_server_and_by_us() -> None:
     async with http2_server(hangs2(), settings=allowed) as server:
         with running_client(max_connections=6) as client:
             first = asyncio.ensure_future(client.unary(request(server.port), PATIENT, max_bytes=9))
-            with anyio.fail_after(2):
+            with anyio.fail_after(10):
                 while not server.asked:  # noqa: ASYNC110 - polled with a deadline
                     await anyio.sleep(0.005)
             tasks = [asyncio.ensure_future(client.unary(request(server.port), PATIENT, max_bytes=9)) for _ in range(5)]
-            with anyio.fail_after(2):
+            with anyio.fail_after(10):
                 while len(server.asked) < 6:  # noqa: ASYNC110 - polled with a deadline
                     await anyio.sleep(0.005)
             assert server.seen >= 2
