@@ -222,6 +222,7 @@ def measure_whole(way: Way, wrk: dict[int, Wrk], direct: int, seconds: float) ->
         if way.beside:
             figures[f"beside {size}"] = (cpu_seconds(way.beside) - beside) / done.requests * 1e6
         figures[f"rate {size}"] = done.per_second
+        figures[f"share {size}"] = figures[f"cpu {size}"] * done.per_second / 1e4
     smallest = wrk[min(wrk)]
     half = max(2.0, figures[f"rate {min(wrk)}"] / 2)
     long = max(seconds, FEWEST / half)
