@@ -7,7 +7,7 @@ from gateway.upstream.client import Client
 from gateway.upstream.exchange import Deadlines
 
 QUICK = Deadlines(connect=1.0, first_byte=0.2, between_chunks=0.2, total=5.0)
-PATIENT = Deadlines(connect=5.0, first_byte=5.0, between_chunks=5.0, total=10.0)
+PATIENT = Deadlines(connect=30.0, first_byte=30.0, between_chunks=30.0, total=60.0)
 
 
 @contextmanager

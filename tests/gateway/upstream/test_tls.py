@@ -17,7 +17,7 @@ from tests.gateway.model_server import ModelServer, answers, model_server, whole
 
 pytestmark = pytest.mark.anyio
 
-PATIENT = Deadlines(connect=5.0, first_byte=5.0, between_chunks=5.0, total=10.0)
+PATIENT = Deadlines(connect=30.0, first_byte=30.0, between_chunks=30.0, total=60.0)
 
 
 @pytest.fixture(scope="module")
