@@ -186,8 +186,6 @@ class App:
         draft.made = made
         draft.opening = b"" if api is _RESPONSES else None
         draft.captures = assignment.by.is_evidence or self._recorder.reads(asked)
-        if draft.captures or assignment.grant is not None or (api is _RESPONSES and self._has_several_servers(route)):
-            asked.incoming.asks_for_readable()
         return draft
 
     async def _pass(self, cycle: Cycle, endpoint: str, request_id: str) -> None:

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 
 from gateway.data.api import CLOSE, ApiError
 from gateway.data.cycle import Cycle
-from gateway.upstream.encoding import readable
 from gateway.upstream.headers import MOST_REMEMBERED, OURS, REQUEST, RawHeaders, named_by_connection
 
 _NOTED: Final = frozenset(
@@ -110,12 +109,6 @@ class Incoming:
     def without(self, name: bytes) -> None:
         """The header does not go upstream."""
         self.passed = [field for field in self.passed if field[0] != name]
-
-    def asks_for_readable(self) -> None:
-        """Of the compressions that the client takes, those that can be read here go upstream."""
-        for at, (name, value) in enumerate(self.passed):
-            if name == b"accept-encoding":
-                self.passed[at] = (name, readable(value))
 
     @property
     def token(self) -> str | None:

@@ -5,6 +5,7 @@ P  `headers`     which headers pass a proxy, in either direction
 P  `prepare`     an application's request → the bytes that go to one model
 P  `errors`      the error tree of this package
 P  `encoding`    compressed answers, made readable within bounds
+P  `unpacking`   Brotli and Zstandard, for `encoding`
 P  `breaker`     when a server is left alone, and when it is tried again
 P  `choosing`    which of a model's servers is asked
 P  `retries`     how often a request may be sent a second time

@@ -1,19 +1,15 @@
 """Answers that a server compressed, made readable for whoever must read them, within bounds.
 
-The application always gets the bytes as they came; only captures and mirrors are unpacked. What is not read here, as
-Brotli and Zstandard, is not asked for where the answer must be read: of the codings that the client takes, it gets
-another one.
+The application always gets the bytes as they came, in the coding that it asked for; only captures and mirrors are
+unpacked. Read are gzip, deflate, Brotli and Zstandard, one at a time.
 """
 
 import zlib
-from functools import lru_cache
 from typing import Final
 
 from gateway.upstream.headers import RawHeaders
 
-_READABLE: Final = (b"gzip", b"x-gzip", b"deflate")
-_KEPT: Final = (*_READABLE, b"identity", b"")
-_NEVER: Final = (b"q=0", b"q=0.0", b"q=0.00", b"q=0.000")
+_ZLIB: Final = (b"gzip", b"x-gzip", b"deflate")
 _ANY_HEADER: Final = 32 + 15
 """gzip or zlib, told apart by the body's first bytes."""
 
@@ -27,34 +23,13 @@ def encoding_of(headers: RawHeaders) -> bytes:
     return b""
 
 
-@lru_cache(maxsize=256)
-def readable(accepted: bytes) -> bytes:
-    """Of an `Accept-Encoding`, what can be read here; as it is where the client will not do without the rest."""
-    kept = []
-    listed = accepted.split(b",")
-    for each in listed:
-        coding, _, weight = each.partition(b";")
-        coding = coding.strip().lower()
-        if coding in (b"identity", b"*") and weight.strip().lower() in _NEVER:
-            return accepted
-        if coding in _KEPT:
-            kept.append(each.strip())
-    if len(kept) == len(listed):
-        return accepted
-    return b", ".join(kept) or b"identity"
-
-
 def opening(headers: RawHeaders, begun: bytes, max_bytes: int) -> bytes | None:
     """What a body begins with, of which `begun` has come: at most `max_bytes`. None where that cannot be read."""
     encoding = encoding_of(headers)
     if not encoding:
         return begun[:max_bytes]
-    if encoding not in _READABLE:
-        return None
-    try:
-        return zlib.decompressobj(_ANY_HEADER).decompress(begun, max_bytes)
-    except zlib.error:
-        return None
+    unpacked = _unpacked(encoding, begun, max_bytes)
+    return None if unpacked is None else unpacked[0]
 
 
 def plain(headers: RawHeaders, body: bytes, max_bytes: int) -> bytes | None:
@@ -62,11 +37,29 @@ def plain(headers: RawHeaders, body: bytes, max_bytes: int) -> bytes | None:
     encoding = encoding_of(headers)
     if not encoding:
         return body
-    if encoding not in _READABLE:
-        return None
+    unpacked = _unpacked(encoding, body, max_bytes)
+    return None if unpacked is None or not unpacked[1] else unpacked[0]
+
+
+def _unpacked(encoding: bytes, packed: bytes, max_bytes: int) -> tuple[bytes, bool] | None:
+    """At most `max_bytes`, and whether that is all; None where it is broken or in a coding that is not read here."""
+    if encoding in _ZLIB:
+        return _zlib_text(packed, max_bytes)
+    if encoding == b"br":
+        from gateway.upstream.unpacking import brotli_text  # noqa: PLC0415  # few answers need it
+
+        return brotli_text(packed, max_bytes)
+    if encoding == b"zstd":
+        from gateway.upstream.unpacking import zstandard_text  # noqa: PLC0415  # as above
+
+        return zstandard_text(packed, max_bytes)
+    return None
+
+
+def _zlib_text(packed: bytes, max_bytes: int) -> tuple[bytes, bool] | None:
     unpacker = zlib.decompressobj(_ANY_HEADER)
     try:
-        text = unpacker.decompress(body, max_bytes)
+        text = unpacker.decompress(packed, max_bytes)
     except zlib.error:
         return None
-    return text if unpacker.eof else None
+    return text, unpacker.eof

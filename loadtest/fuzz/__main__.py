@@ -23,6 +23,7 @@ from loadtest.fuzz.seeds import SEEDS
 with atheris.instrument_imports(include=["routing", "shadow", "gateway"]):
     from gateway.config.errors import ConfigError
     from gateway.config.load import load_text
+    from gateway.upstream.encoding import opening, plain
     from routing import request
     from routing.errors import MalformedRequest
     from routing.request import conversation_key, merged, model_span, with_model, with_system_prompt
@@ -38,6 +39,8 @@ Target: TypeAlias = Callable[[bytes], None]
 FINDINGS: Final = Path("out/fuzz")
 LONGEST: Final = 8_192
 """Bytes of an input: structures worth finding are small."""
+CODINGS: Final = (b"gzip", b"deflate", b"br", b"zstd")
+MOST_UNPACKED: Final = 4_096
 
 
 def routing_fields(data: bytes) -> None:
@@ -81,6 +84,17 @@ def answers(data: bytes) -> None:
                 agreement.agree(ask, answer, answer)
 
 
+def encodings(data: bytes) -> None:
+    """A compressed body is read within its bound or not at all, and its beginning likewise. The first byte says how."""
+    if not data:
+        return
+    coding, body = CODINGS[data[0] % len(CODINGS)], data[1:]
+    headers = [(b"content-encoding", coding)]
+    begun, text = opening(headers, body, MOST_UNPACKED), plain(headers, body, MOST_UNPACKED)
+    assert begun is None or len(begun) <= MOST_UNPACKED
+    assert text is None or text == begun
+
+
 def config(data: bytes) -> None:
     """A configuration is loaded, or refused with a line and a column."""
     try:
@@ -95,6 +109,7 @@ TARGETS: Final[Mapping[str, Target]] = {
     "sse": sse,
     "answers": answers,
     "config": config,
+    "encodings": encodings,
 }
 
 

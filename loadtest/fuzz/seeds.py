@@ -1,7 +1,17 @@
 """What fuzzing starts from: small inputs that reach most of each reader."""
 
+import gzip
+import sys
+import zlib
 from collections.abc import Mapping
 from typing import Final
+
+import brotli
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 _TOOLS = b'"tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]'
 _CALLS = b'"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]'
@@ -28,6 +38,12 @@ SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = {
         b"%b\x00%b" % (_SCHEMA, _CHUNKS),
         b'{"input": "x"}\x00' + _REFUSED,
         b"{}\x00" + _BLOCKS,
+    ),
+    "encodings": (
+        b"\x00" + gzip.compress(_SAID),
+        b"\x01" + zlib.compress(_SAID),
+        b"\x02" + brotli.compress(_SAID),
+        b"\x03" + zstd.compress(_SAID) + zstd.compress(_CHUNKS),
     ),
     "config": (
         b"models: {a: {base_url: http://h/v1}}\nendpoints: {chat: {stable: a}}\n",

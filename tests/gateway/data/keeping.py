@@ -1,10 +1,10 @@
 """A model server that keeps its answers, for conversations that go on with them."""
 
-import gzip
 import json
 from dataclasses import dataclass, field
 
 from tests.gateway.model_server import LAST_CHUNK, STREAM_HEAD, Asked, Line, chunk, whole
+from tests.gateway.packing import PACKS
 
 NotFound = tuple[str, dict[str, object]]
 NOT_FOUND: list[NotFound] = [
@@ -15,12 +15,12 @@ NOT_FOUND: list[NotFound] = [
 
 @dataclass
 class Keeper:
-    """A Responses API that keeps what it said, and goes on with nothing else. `packs`: whole answers are compressed."""
+    """A Responses API that keeps what it said, and goes on with nothing else. `packs`: the coding of whole answers."""
 
     name: str
     not_found: NotFound = NOT_FOUND[0]
     kept: set[str] = field(default_factory=set)
-    packs: bool = False
+    packs: str = ""
 
     async def __call__(self, asked: Asked, line: Line) -> None:
         """Answer as the script of a `model_server`."""
@@ -44,5 +44,5 @@ class Keeper:
         else:
             head, text = ["content-type: application/json"], json.dumps(response).encode()
             if self.packs:
-                head, text = [*head, "content-encoding: gzip"], gzip.compress(text)
+                head, text = [*head, f"content-encoding: {self.packs}"], PACKS[self.packs](text)
             await line.send(whole(text, headers=head))

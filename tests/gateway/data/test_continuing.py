@@ -73,9 +73,10 @@ async def test_a_conversation_stays_with_the_model_that_began_it(stream: bool) -
     assert "x-driftgate-fallback" not in {*on_stable.headers, *on_candidate.headers}
 
 
-async def test_who_made_a_compressed_answer_is_known() -> None:
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+async def test_who_made_a_compressed_answer_is_known(coding: str) -> None:
     """The official clients take compressed answers, and providers give them."""
-    packed = Keeper("new", packs=True)
+    packed = Keeper("new", packs=coding)
     async with both(Keeper("old"), packed) as (plane, stable, _):
         plane.expose(10_000)
         made = made_by(await ask(plane))

@@ -1,8 +1,5 @@
 """Candidate trouble never reaches the application, and is counted where it belongs."""
 
-import gzip
-import zlib
-
 import anyio
 import httpx
 import pytest
@@ -30,15 +27,29 @@ from tests.gateway.model_server import (
     says,
     whole,
 )
+from tests.gateway.packing import PACKS, flushed
 
 pytestmark = pytest.mark.anyio
 
 ASK = {"model": "chat", "messages": [{"role": "user", "content": "hi"}], "user": "ann"}
 EVENT_ERROR = STREAM_HEAD + chunk(b'data: {"error": {"message": "out of memory", "code": 500}}\n\n') + LAST_CHUNK
-PACKED_HEAD = STREAM_HEAD.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n")
-PACKED_ERROR = PACKED_HEAD + chunk(gzip.compress(b'data: {"error": {"message": "no"}}\n\n')) + LAST_CHUNK
-JSON_HEAD = ("content-type: application/json", "content-encoding: gzip")
+ERROR = b'{"error": {"message": "boom"}}'
 LATE_ERROR = STREAM_HEAD + chunk(b": ping\n\n") + chunk(b'data: {"error": {"message": "no"}}\n\n' + DONE) + LAST_CHUNK
+
+
+def packed_head(coding: str) -> bytes:
+    """Of a compressed stream."""
+    return STREAM_HEAD.replace(b"\r\n\r\n", b"\r\ncontent-encoding: %b\r\n\r\n" % coding.encode())
+
+
+def packed_error(coding: str) -> bytes:
+    """A whole answer that is an error, compressed."""
+    return whole(PACKS[coding](ERROR), headers=("content-type: application/json", f"content-encoding: {coding}"))
+
+
+def packed_event_error(coding: str) -> bytes:
+    """The same as a stream's first event."""
+    return packed_head(coding) + chunk(PACKS[coding](b"data: " + ERROR + b"\n\n")) + LAST_CHUNK
 
 
 TROUBLE: list[tuple[Script, str]] = [
@@ -47,11 +58,11 @@ TROUBLE: list[tuple[Script, str]] = [
     (answers(whole(b"{}", "429 Too Many Requests")), "status_429"),
     (answers(whole(b"{}", "503 Service Unavailable")), "status_503"),
     (answers(whole(b"", "302 Found", ("location: http://elsewhere/",))), "status_302"),
-    (answers(whole(b'{"error": {"message": "boom"}}')), "error_body"),
+    (answers(whole(ERROR)), "error_body"),
     (answers(whole(b"")), "empty"),
-    (answers(whole(gzip.compress(b'{"error": {"message": "boom"}}'), headers=JSON_HEAD)), "error_body"),
+    *((answers(packed_error(coding)), "error_body") for coding in ("gzip", "br", "zstd")),
     (answers(EVENT_ERROR), "stream_error"),
-    (answers(PACKED_ERROR), "stream_error"),
+    *((answers(packed_event_error(coding)), "stream_error") for coding in ("gzip", "br", "zstd")),
     (answers(LATE_ERROR), "stream_error"),
     (answers(STREAM_HEAD + chunk(b'event: error\ndata: {"type":"error"}\n\n') + LAST_CHUNK), "stream_error"),
     (answers(STREAM_HEAD + LAST_CHUNK), "empty"),
@@ -92,21 +103,15 @@ async def test_whatever_the_candidate_does_stable_answers(script: Script, reason
         assert (exchange.failure, exchange.outcome) == (reason, Outcome.COMPLETED)
 
 
-def packed(*texts: bytes) -> list[bytes]:
-    """One compressed body, in pieces that can be read as they come."""
-    packer = zlib.compressobj(wbits=31)
-    pieces = [packer.compress(text) + packer.flush(zlib.Z_SYNC_FLUSH) for text in texts]
-    return [*pieces[:-1], pieces[-1] + packer.flush()]
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "br"])
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd", "compress"])
 async def test_a_compressed_stream_of_the_candidate_begins_as_soon_as_it_says_something(encoding: str) -> None:
-    """Whether that is an error is read through gzip; what cannot be read is an answer. Nothing waits for more."""
-    first, second = packed(event("one"), event("two") + DONE)
+    """Whether that is an error is read in its coding; what cannot be read is an answer. Nothing waits for more."""
+    first, *rest = flushed(encoding if encoding in PACKS else "gzip", event("one"), event("two") + DONE)
+    second = b"".join(rest)
     read = anyio.Event()
 
     async def says_one_by_one(asked: Asked, line: Line) -> None:
-        await line.send(PACKED_HEAD.replace(b"gzip", encoding.encode()) + chunk(first))
+        await line.send(packed_head(encoding) + chunk(first))
         await read.wait()
         await line.send(chunk(second) + LAST_CHUNK)
 

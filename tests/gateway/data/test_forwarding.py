@@ -1,6 +1,5 @@
 """What passes through the data plane: everything but what must not."""
 
-import gzip
 import json
 
 import anyio
@@ -16,7 +15,6 @@ from tests.gateway.model_server import (
     STREAM_HEAD,
     Asked,
     Line,
-    Script,
     answers,
     breaks_after,
     chunk,
@@ -28,6 +26,7 @@ from tests.gateway.model_server import (
     says,
     whole,
 )
+from tests.gateway.packing import PACKS
 
 pytestmark = pytest.mark.anyio
 
@@ -301,10 +300,11 @@ async def test_the_drain_deadline_cuts_what_hangs() -> None:
         await server.emptied()
 
 
-async def test_a_compressed_answer_passes_as_it_is() -> None:
-    """No decompression on the way: encoding and bytes are what the client negotiated."""
-    packed = gzip.compress(completion("hello"))
-    headers = ("content-type: application/json", "content-encoding: gzip")
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+async def test_a_compressed_answer_passes_as_it_is(coding: str) -> None:
+    """No decompression on the way: encoding and bytes are what the client negotiated. What it says is evidence."""
+    packed = PACKS[coding](completion("hello"))
+    headers = ("content-type: application/json", f"content-encoding: {coding}")
     async with model_server(answers(whole(packed, headers=headers))) as server, data_plane(server.base_url) as plane:
         plane.expose(0)
         async with (
@@ -314,49 +314,25 @@ async def test_a_compressed_answer_passes_as_it_is() -> None:
             raw = b"".join([piece async for piece in answer.aiter_raw()])
         exchange = (await plane.handed_over(1))[0]
     assert raw == packed
-    assert answer.headers["content-encoding"] == "gzip"
-    assert exchange.answer_body == completion("hello")
+    assert answer.headers["content-encoding"] == coding
+    assert (exchange.answer_body, exchange.complete) == (completion("hello"), True)
 
 
-def packs(body: bytes) -> Script:
-    """Brotli where the client takes it, as a provider does, else gzip, else nothing."""
-
-    async def script(asked: Asked, line: Line) -> None:
-        taken = (asked.header("accept-encoding") or "").replace(" ", "").split(",")
-        coding, packed = next(
-            (pair for pair in (("br", b"Brotli"), ("gzip", gzip.compress(body))) if pair[0] in taken),
-            ("identity", body),
-        )
-        await line.send(whole(packed, headers=("content-type: application/json", f"content-encoding: {coding}")))
-
-    return script
-
-
-@pytest.mark.parametrize(("accepted", "got"), [("br, gzip", "gzip"), ("zstd, br", "identity")])
-async def test_under_a_rollout_answers_come_as_they_can_be_read(accepted: str, got: str) -> None:
-    """So the candidate's error is seen before the application has it, and what stable said is evidence."""
-    error = b'{"error": {"message": "out of memory"}}'
+@pytest.mark.parametrize("weight_bps", [None, 0, 10_000], ids=["no-rollout", "stable", "candidate"])
+async def test_the_model_server_is_asked_for_the_compression_that_the_client_asks_for(weight_bps: int | None) -> None:
+    """Byte for byte, with a rollout or without; what comes can be read or not."""
+    accepted = "zstd, br;q=0.9,GZIP ; q=0.5, x-own, *;q=0"
     async with (
-        model_server(packs(completion("hello"))) as old,
-        model_server(packs(error)) as new,
+        model_server(says("hello")) as old,
+        model_server(says("hello")) as new,
         data_plane(old.base_url, new.base_url) as plane,
     ):
-        plane.expose(10_000)
-        answer = await plane.ask(ASK, accept_encoding=accepted)
-        plane.expose(0)
-        await plane.ask(ASK, accept_encoding=accepted)
-        _, exchange = await plane.handed_over(2)
-    assert (answer.headers["x-driftgate-fallback"], answer.headers["content-encoding"]) == ("error_body", got)
-    assert answer.content == completion("hello")
-    assert exchange.answer_body == completion("hello")
-
-
-async def test_without_a_rollout_the_client_gets_the_compression_that_it_asks_for() -> None:
-    """Nobody else reads the answer."""
-    async with model_server(answers(whole(b"{}"))) as server, data_plane(server.base_url) as plane:
+        if weight_bps is not None:
+            plane.expose(weight_bps)
         for path in ("/v1/chat/completions", "/v1/responses"):
-            await plane.ask(ASK, path=path, accept_encoding="zstd, br;q=0.9")
-        assert [asked.header("accept-encoding") for asked in server.asked] == ["zstd, br;q=0.9"] * 2
+            await plane.ask(ASK, path=path, accept_encoding=accepted)
+        assert {asked.header("accept-encoding") for asked in (*old.asked, *new.asked)} == {accepted}
+        assert len(new.asked if weight_bps else old.asked) == 2
 
 
 async def test_the_models_own_words_reach_the_client() -> None:

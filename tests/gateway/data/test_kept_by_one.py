@@ -75,12 +75,16 @@ async def test_a_conversation_stays_on_the_server_that_began_it(stream: bool) ->
         assert [len(server.asked) for server in servers] == [8, 8]
 
 
-async def test_an_answer_of_one_of_several_servers_comes_as_its_id_can_be_read() -> None:
-    """The next turn must go to the server that made it, which the answer's id says."""
-    async with two_servers(Keeper("one"), Keeper("two")) as (plane, servers):
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+async def test_which_of_several_servers_made_a_compressed_answer_is_known(coding: str) -> None:
+    """The next turn must go to the server that made it, which the answer's id says; the client's wish passes."""
+    async with two_servers(Keeper("one", packs=coding), Keeper("two", packs=coding)) as (plane, servers):
         said = {"model": "both", "input": "hi"}
-        await plane.ask(said, path="/v1/responses", accept_encoding="zstd, br, gzip")
-        assert [asked.header("accept-encoding") for server in servers for asked in server.asked] == ["gzip"]
+        made = made_by(await plane.ask(said, path="/v1/responses", accept_encoding=coding))
+        maker = next(server for server in servers if server.asked)
+        for _ in range(3):
+            assert (await ask(plane, made)).status_code == 200
+        assert (len(maker.asked), maker.asked[0].header("accept-encoding")) == (4, coding)
 
 
 @pytest.mark.parametrize("not_found", NOT_FOUND, ids=["404", "400"])
