@@ -36,6 +36,10 @@ TICK_SECONDS: Final = 1.0
 LEADER_TICKS: Final = 5
 """A leader that misses five ticks has lost the lead: less than a grant's usual lease of ten seconds."""
 
+LISTENING_TICKS: Final = 2
+"""How long a leader exposes nobody anew once Redis has answered again. Another gateway may have rolled back meanwhile,
+and Redis may have come back with older data: each gateway's journal has its say within a tick of seeing Redis."""
+
 YIELD_EVERY_SECONDS: Final = 60.0
 """How often the lead is offered to a gateway that can read what this one cannot. Nobody leads for five ticks then, if
 there is no such gateway: seldom enough."""
@@ -102,7 +106,7 @@ class Controller:
         self._versions = versions
         self.watched = watched
         self._woken = anyio.Event()
-        self._yields_until = self._yields_next = -inf
+        self._yields_until = self._yields_next = self._listens_until = -inf
         self.leads = False
         self.store_fault = ""
         self.ticks = 0
@@ -134,6 +138,8 @@ class Controller:
         """Attend once to each endpoint; a lost Redis ends the tick."""
         try:
             self.leads = await self._claim()
+            if self.store_fault:
+                self._listens_until = anyio.current_time() + LISTENING_TICKS * self._tick_seconds
             for endpoint, watched in self.watched.items():
                 await self._contained(endpoint, watched)
             self._store_state("")
@@ -164,6 +170,11 @@ class Controller:
             else:
                 logger.warning("store is back")
         self.store_fault = fault
+
+    @property
+    def _acts(self) -> bool:
+        """Whether this gateway leads, and has heard the others out. Only a rollback waits for nobody."""
+        return self.leads and anyio.current_time() >= self._listens_until
 
     async def _contained(self, endpoint: str, watched: Watched) -> None:
         try:
@@ -209,7 +220,7 @@ class Controller:
                 await self._judge(loaded.rollout, loaded, watched)
 
     def _means_something_else(self, rollout: Rollout) -> bool:
-        return self.leads and self._versions is not None and rollout.signal_versions != self._versions
+        return self._acts and self._versions is not None and rollout.signal_versions != self._versions
 
     async def _reopen(self, rollout: Rollout, loaded: Loaded, watched: Watched) -> None:
         """Counters of different meaning are never added up: what comes from now on is a new epoch."""
@@ -226,7 +237,7 @@ class Controller:
             watched.refusals = refusal_changes(cells)
         else:
             watched.kept_reports = decision.reports
-        if not self.leads:
+        if not (self._acts or (self.leads and decision.kind is DecisionKind.ROLL_BACK)):
             return  # every gateway shows the numbers; the leader acts on them
         if not decision.changed:
             lease_ms = int(rollout.plan.lease_seconds * 1000)

@@ -154,19 +154,53 @@ async def test_a_healthy_tick_renews_the_lease_and_writes_the_reason(a_rollout: 
     assert await at.store.entries("chat", 10) == ()
 
 
-async def test_a_lost_store_ends_exposure_and_comes_back(a_rollout: MakeRollout) -> None:
-    """Nothing is renewed while Redis is gone, and the next tick after it takes up where it was."""
-    at = gateway(keeping)
-    await at.started(a_rollout())
+async def lost_and_back(at: Gateway) -> None:
+    """Redis is gone for longer than a lease, and answers again."""
     at.store.available = False
     await at.controller.tick()
     assert at.controller.store_fault
     at.clock.now += 11.0
     at.store.available = True
     assert await at.weight() is None
+
+
+async def test_a_lost_store_ends_exposure_and_comes_back(a_rollout: MakeRollout) -> None:
+    """Nothing is renewed while Redis is gone, and soon after it the rollout goes on where it was."""
+    at = gateway(keeping, tick_seconds=0.0)
+    await at.started(a_rollout())
+    await lost_and_back(at)
     await at.controller.tick()
     assert not at.controller.store_fault
     assert await at.weight() == 1_000
+
+
+async def test_who_rolled_back_without_redis_is_heard_before_anyone_is_exposed_again(a_rollout: MakeRollout) -> None:
+    """The leader, who was never told, renews nothing until the other's journal has had its say."""
+    leader = gateway(keeping)
+    other = gateway(keeping, store=leader.store, clock=leader.clock)
+    await leader.started(a_rollout())
+    await leader.controller.tick()
+    await lost_and_back(leader)
+    await other.home.latch(a_rollout(), 2, "users complain", "ann")
+    for _ in range(3):
+        await leader.controller.tick()
+        assert (leader.controller.leads, await leader.weight()) == (True, None)
+    await other.controller.tick()
+    await leader.controller.tick()
+    ended = leader.watched["chat"].rollout
+    assert ended is not None
+    assert (ended.phase, await leader.weight()) == (Phase.ROLLED_BACK, None)
+
+
+async def test_harm_that_is_found_right_after_an_outage_rolls_back_at_once(a_rollout: MakeRollout) -> None:
+    """To end an exposure nobody is asked."""
+    at = gateway(stepping(DecisionKind.ROLL_BACK))
+    await at.started(a_rollout())
+    await lost_and_back(at)
+    await at.controller.tick()
+    ended = at.watched["chat"].rollout
+    assert ended is not None
+    assert ended.phase is Phase.ROLLED_BACK
 
 
 async def test_a_widening_is_committed_before_anyone_is_told(a_rollout: MakeRollout) -> None:
