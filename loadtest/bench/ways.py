@@ -29,6 +29,8 @@ from loadtest.rig.processes import (
 ENDPOINT: Final = "chat"
 STREAMED: Final = " streams"
 """How the names of processes in front of the stream server end."""
+TOLD_SECONDS: Final = 2.0
+"""Data workers tell the control process their counters each second."""
 START_SECONDS: Final = 90.0
 """LiteLLM's imports alone take ten seconds on a busy machine."""
 _ENVIRONMENTS: Final = Path(__file__).resolve().parents[2] / "out" / "bench"
@@ -41,12 +43,16 @@ _PINNED: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A running way to the model server. `pids` are accounted; `beside` are its other processes, shown apart."""
+    """A running way to the model server. `pids` are accounted; `beside` are its other processes, shown apart.
+
+    `dropped` says how many requests were served and not handed over to be compared, where there is such a thing.
+    """
 
     name: str
     port: int
     pids: tuple[int, ...] = ()
     beside: tuple[int, ...] = ()
+    dropped: Callable[[], float] | None = None
 
 
 class Missing(Exception):
@@ -228,7 +234,15 @@ def start_driftgate(
     gateway.wait_ready(START_SECONDS)
     data = tuple(gateway.children("child data"))
     others = tuple(pid for pid in gateway.children() if pid not in data)
-    return gateway, Way(name, gateway.data_port, data, others)
+    return gateway, Way(name, gateway.data_port, data, others, lambda: _dropped(gateway))
+
+
+def _dropped(gateway: Gateway) -> float:
+    """How many exchanges the hand-over has dropped so far, once the workers have told the control process."""
+    sleep(TOLD_SECONDS)
+    lines = gateway.http.get("/metrics").text.splitlines()
+    counted = 'driftgate_shadow_dropped_total{reason="handover_'
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(counted))
 
 
 @contextmanager
