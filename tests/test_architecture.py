@@ -15,6 +15,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from loadtest.rig.compiled import modules_to_compile
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 PACKAGES: Final = ("gateway", "rollback", "shadow", "routing")
 LONGEST: Final = {"gateway": 400, "rollback": 400, "shadow": 400, "routing": 400, "loadtest": 400, "tests": 600}
@@ -173,8 +175,7 @@ def test_importing_does_nothing() -> None:
 
 def compiled() -> list[Path]:
     """The modules that a compiled wheel holds as machine code."""
-    paths: list[str] = project()["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]["include"]
-    return [ROOT / path for path in paths]
+    return [ROOT / path for path in modules_to_compile()]
 
 
 def waits(block: Iterable[ast.AST]) -> Iterator[int]:

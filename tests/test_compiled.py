@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tomllib
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -11,24 +10,17 @@ from typing import Final
 import pytest
 
 from gateway.version import data_path
-from loadtest.rig.compiled import NotCompiled, compiled_tree
+from loadtest.rig.compiled import NotCompiled, compiled_tree, modules_to_compile
 from loadtest.rig.processes import COMPILED_VARIABLE
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 WANTED: Final = "compiled" if os.environ.get(COMPILED_VARIABLE) == "1" else "interpreted"
 
 
-def listed() -> list[str]:
-    """The modules that pyproject.toml wants compiled."""
-    hatch = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]
-    paths: list[str] = hatch["build"]["targets"]["wheel"]["hooks"]["custom"]["include"]
-    return [path.removesuffix(".py").replace("/", ".") for path in paths]
-
-
-@pytest.mark.parametrize("name", listed())
-def test_a_listed_module_is_compiled_where_that_was_asked_for(name: str) -> None:
+@pytest.mark.parametrize("path", modules_to_compile())
+def test_a_listed_module_is_compiled_where_that_was_asked_for(path: str) -> None:
     """And only there: in the tree itself nothing compiled lies in the way of a source that has changed."""
-    found = import_module(name).__file__
+    found = import_module(path.removesuffix(".py").replace("/", ".")).__file__
     assert found is not None
     assert ("interpreted" if found.endswith(".py") else "compiled") == WANTED
 

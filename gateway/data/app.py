@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.config.model import Config
+from gateway.config.model import Config, Endpoint
 from gateway.data.api import (
     ROUTES,
     ApiError,
@@ -176,11 +176,8 @@ class App:
         made = self._origins.of(route.endpoint, follows) if follows else None
         continues = Maker(made.model if made is not None else None) if follows else None
         assignment = self._assign(route, api, sticky, asked, started_at, continues)
-        presents_name = endpoint.present_model_as == "endpoint"
-        if presents_name:
-            asked.incoming.without(b"accept-encoding")  # what is compressed cannot be rewritten
         draft = Draft(asked, endpoint, api, route, assignment, sticky, started_at, time())
-        draft.presents_name = presents_name
+        draft.presents_name = _presents_name(endpoint, asked.incoming)
         draft.continues = assignment.by is _CONTINUED
         draft.follows = follows
         draft.made = made
@@ -200,9 +197,6 @@ class App:
         if response is not None:
             now = monotonic()
             await self._look_up(route, response, now, anyway=True)
-            presents_name = self._endpoints[endpoint].present_model_as == "endpoint"
-            if presents_name:
-                incoming.without(b"accept-encoding")
             made, candidate = self._origins.of(endpoint, response), self._may_have(route, caller, now)
             passing = replace(
                 passing,
@@ -210,7 +204,7 @@ class App:
                 candidate=candidate,
                 former=self._former(route, caller, made, candidate) if makes_nothing(incoming) else "",
                 is_kept=True,
-                presents_name=presents_name,
+                presents_name=_presents_name(self._endpoints[endpoint], incoming),
             )
         await self._passthrough.serve(passing, cycle)
 
@@ -219,20 +213,20 @@ class App:
         grant = route.live_grant(now)
         if grant is None or not grant.exposes:
             return ""
-        takes = not self._has_classes or self._asked_models[grant.candidate].takes(caller.data_class)
-        return grant.candidate if takes else ""
+        return grant.candidate if self._takes(grant.candidate, caller) else ""
 
     def _former(self, route: Route, caller: Caller, made: Made | None, candidate: str) -> str:
         """The model that made an answer and serves nobody now; empty where it serves, or may not be asked."""
         if made is None or made.model in (route.stable.model, candidate):
             return ""
-        asked = self._asked_models.get(made.model)
-        if asked is None or (self._has_classes and not asked.takes(caller.data_class)):
-            return ""
-        return made.model
+        return made.model if made.model in self._asked_models and self._takes(made.model, caller) else ""
+
+    def _takes(self, model: str, caller: Caller) -> bool:
+        """Whether a model may have this caller's data."""
+        return not self._has_classes or self._asked_models[model].takes(caller.data_class)
 
     def _must_take(self, route: Route, caller: Caller) -> None:
-        if self._has_classes and not self._asked_models[route.stable.model].takes(caller.data_class):
+        if not self._takes(route.stable.model, caller):
             raise unaccepted_data(route.endpoint, caller.data_class)
 
     def _assign(
@@ -243,7 +237,7 @@ class App:
         grant = route.live_grant(now)
         if grant is None or api is _EMBEDDINGS:
             return NO_GRANT
-        if self._has_classes and not self._asked_models[grant.candidate].takes(caller.data_class):
+        if not self._takes(grant.candidate, caller):
             return EXCLUDED
         attributes = caller.attributes
         if continues is not None:
@@ -325,6 +319,14 @@ class App:
 def _kept_where_made(fields: RoutingFields) -> str | None:
     """What the request goes on with, and only the server that has it can go on with."""
     return fields.previous_response or fields.conversation_id
+
+
+def _presents_name(endpoint: Endpoint, incoming: Incoming) -> bool:
+    """Whether the answer must name the endpoint as its model; then it is asked for as it can be rewritten."""
+    if endpoint.present_model_as != "endpoint":
+        return False
+    incoming.without(b"accept-encoding")
+    return True
 
 
 def _must_have_room(cycle: Cycle) -> None:

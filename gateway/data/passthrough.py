@@ -22,10 +22,9 @@ from urllib.parse import unquote
 
 from gateway.data.api import upstream_error
 from gateway.data.cycle import Cycle
-from gateway.data.events import comes_as_events
 from gateway.data.incoming import Incoming
 from gateway.data.origins import Made, lacks
-from gateway.data.presenting import Presenter, is_presentable, presenter, with_length
+from gateway.data.presenting import presenter_of, with_length
 from gateway.data.proxy import trailers_for
 from gateway.data.record import Recorder
 from gateway.upstream.asking import Asker
@@ -121,7 +120,8 @@ class Passthrough:
     async def _exchange(self, passing: Passing, cycle: Cycle) -> tuple[Arm, Outcome]:
         arm, stream = await self._found(passing, cycle)
         try:
-            headers, presented = _answer_headers(passing, arm, stream.headers), _presenter(passing, stream)
+            headers, endpoint = _answer_headers(passing, arm, stream.headers), passing.route.endpoint
+            presented = presenter_of(endpoint, Api.RESPONSES, stream.headers) if passing.presents_name else None
             if presented is not None:
                 headers = with_length(headers, None)
             cycle.start(stream.status, headers)
@@ -186,12 +186,7 @@ class Passthrough:
         usual = self._asker.deadlines(target)
         if target.name != passing.former:
             return usual
-        return Deadlines(
-            connect=min(FORMER_SECONDS, usual.connect),
-            first_byte=min(FORMER_SECONDS, usual.first_byte),
-            between_chunks=usual.between_chunks,
-            total=usual.total,
-        )
+        return usual.begun_within(FORMER_SECONDS)
 
 
 def kept_response(path: str) -> str | None:
@@ -237,13 +232,6 @@ def _answer_headers(passing: Passing, arm: Arm, upstream: RawHeaders) -> RawHead
         (b"x-driftgate-arm", arm.value.encode()),
         (b"x-driftgate-request-id", request_id),
     ]
-
-
-def _presenter(passing: Passing, stream: Stream) -> Presenter | None:
-    """What puts the endpoint's name into a kept answer, where the endpoint wants that and the answer can be read."""
-    if not passing.presents_name or not is_presentable(stream.headers):
-        return None
-    return presenter(passing.route.endpoint, Api.RESPONSES, is_events=comes_as_events(stream.headers))
 
 
 def _told(stream: Stream) -> Outcome:

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from gateway.data.events import comes_as_events
 from gateway.upstream.headers import RawHeaders
 from shadow.exchange import Api
 
@@ -54,7 +55,12 @@ def presenter(name: str, api: Api, *, is_events: bool) -> Presenter:
     return EventModels(document) if is_events else document
 
 
-def is_presentable(headers: RawHeaders) -> bool:
+def presenter_of(name: str, api: Api, headers: RawHeaders) -> Presenter | None:
+    """A presenter of `name` for the answer with these headers, None where it cannot be read."""
+    return presenter(name, api, is_events=comes_as_events(headers)) if _is_presentable(headers) else None
+
+
+def _is_presentable(headers: RawHeaders) -> bool:
     """Whether an answer's bytes can be read: events or JSON, and not compressed (which was not asked for)."""
     kind, encoding = b"", b""
     for name, value in headers:

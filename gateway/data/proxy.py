@@ -29,7 +29,7 @@ from gateway.data.events import FirstEvent, comes_as_events, first_event, is_err
 from gateway.data.firstbyte import FirstByteTimes
 from gateway.data.incoming import Incoming
 from gateway.data.origins import lacks, says_not_found
-from gateway.data.presenting import Presenter, is_presentable, presenter, with_length
+from gateway.data.presenting import presenter_of, with_length
 from gateway.upstream.asking import Asker
 from gateway.upstream.client import Hears, Stream
 from gateway.upstream.errors import UpstreamFailure
@@ -159,14 +159,8 @@ class Proxy:
         longest = self._first_bytes.deadline_seconds(
             draft.route.endpoint, stream=draft.stream, size=len(draft.asked.body), longest=configured.first_byte
         )
-        deadlines = Deadlines(
-            connect=min(longest, configured.connect),
-            first_byte=longest,
-            between_chunks=configured.between_chunks,
-            total=configured.total,
-        )
         try:
-            stream = await self._ask(draft, grant.candidate, deadlines, insist=False)
+            stream = await self._ask(draft, grant.candidate, configured.begun_within(longest), insist=False)
         except UpstreamFailure as error:
             return Refused(error.kind, _NO_STATUS_CLASS)
         except MalformedRequest:
@@ -240,7 +234,8 @@ class Proxy:
         draft.answered, draft.status, draft.answer_headers = opened.arm, stream.status, stream.headers
         draft.relayed = True
         chunk, ended = opened.first, stream.complete
-        headers, presented = end_to_end(stream.headers, ANSWER), _presenter(draft, opened)
+        headers = end_to_end(stream.headers, ANSWER)
+        presented = presenter_of(draft.route.endpoint, draft.api, stream.headers) if draft.presents_name else None
         shown = presented.feed(chunk) if presented else chunk
         if presented:
             headers = with_length(headers, len(shown) if ended else None)
@@ -293,13 +288,6 @@ async def _read_whole(stream: Stream, begun: bytes) -> bytes:
         total += len(parts[-1])
     parts.append(stream.take())
     return b"".join(parts)
-
-
-def _presenter(draft: Draft, opened: Opened) -> Presenter | None:
-    """What puts the endpoint's name into the answer, where the endpoint wants that and the answer can be read."""
-    if not draft.presents_name or not is_presentable(opened.stream.headers):
-        return None
-    return presenter(draft.route.endpoint, draft.api, is_events=opened.is_events)
 
 
 def trailers_for(incoming: Incoming, stream: Stream) -> RawHeaders | tuple[()]:

@@ -37,6 +37,10 @@ class Deadlines(msgspec.Struct, frozen=True, gc=False):
     between_chunks: float = 120.0
     total: float = 3600.0
 
+    def begun_within(self, seconds: float) -> "Deadlines":
+        """The same, with at most `seconds` to connect, and to the first byte."""
+        return Deadlines(min(seconds, self.connect), min(seconds, self.first_byte), self.between_chunks, self.total)
+
 
 class Exchange:
     """A request and its answer."""

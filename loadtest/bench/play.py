@@ -215,15 +215,9 @@ def measure_whole(way: Way, wrk: dict[int, Wrk], direct: int, seconds: float) ->
     figures: dict[str, float] = {}
     errors = 0
     for size, load in wrk.items():
-        dropped = way.dropped() if way.dropped else 0.0
-        before, beside = cpu_seconds(way.pids), cpu_seconds(way.beside)
-        done = load.run(way.port, seconds)
+        done, spent = _spent(way, load, seconds)
         errors += done.errors
-        figures[f"cpu {size}"] = (cpu_seconds(way.pids) - before) / done.requests * 1e6
-        if way.beside:
-            figures[f"beside {size}"] = (cpu_seconds(way.beside) - beside) / done.requests * 1e6
-        if way.dropped:
-            figures[f"dropped {size}"] = (way.dropped() - dropped) / done.requests * 100
+        figures |= {f"{name} {size}": value for name, value in spent.items()}
         figures[f"rate {size}"] = done.per_second
         figures[f"share {size}"] = figures[f"cpu {size}"] * done.per_second / 1e4
     smallest = wrk[min(wrk)]
@@ -233,14 +227,24 @@ def measure_whole(way: Way, wrk: dict[int, Wrk], direct: int, seconds: float) ->
     errors += through.errors
     figures |= {"half": half, "p50": through.p50_ms - alone.p50_ms, "p99": through.p99_ms - alone.p99_ms}
     if half >= EVEN_RATE:
-        dropped, before = way.dropped() if way.dropped else 0.0, cpu_seconds(way.pids)
-        even = smallest.run(way.port, seconds, rate=EVEN_RATE)
-        figures["cpu even"] = (cpu_seconds(way.pids) - before) / even.requests * 1e6
-        if way.dropped:
-            figures["dropped even"] = (way.dropped() - dropped) / even.requests * 100
+        even, spent = _spent(way, smallest, seconds, rate=EVEN_RATE)
         errors += even.errors
+        figures |= {f"{name} even": value for name, value in spent.items()}
     figures["rss"] = rss_mib(way.pids)
     return Measured(way.name, figures, errors)
+
+
+def _spent(way: Way, wrk: Wrk, seconds: float, *, rate: float | None = None) -> tuple[Load, dict[str, float]]:
+    """A load, and what each request cost the way and its other processes; and the share that was not handed over."""
+    dropped = way.dropped() if way.dropped else 0.0
+    before, beside = cpu_seconds(way.pids), cpu_seconds(way.beside)
+    done = wrk.run(way.port, seconds, rate=rate)
+    spent = {"cpu": (cpu_seconds(way.pids) - before) / done.requests * 1e6}
+    if way.beside:
+        spent["beside"] = (cpu_seconds(way.beside) - beside) / done.requests * 1e6
+    if way.dropped:
+        spent["dropped"] = (way.dropped() - dropped) / done.requests * 100
+    return done, spent
 
 
 def measure_streams(way: Way, counts: Iterable[int]) -> Measured:

@@ -1,5 +1,6 @@
 """The compiled data path that `make compiled` leaves in build/compiled, for programs that play it beside the tree."""
 
+import tomllib
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,13 @@ _PACKAGES: Final = ("gateway", "rollback", "shadow", "routing")
 
 class NotCompiled(Exception):
     """There is no compiled data path, or it is not of the sources that are here now."""
+
+
+def modules_to_compile() -> list[str]:
+    """The modules that pyproject.toml wants compiled, as paths within the project."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    paths: list[str] = project["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]["include"]
+    return paths
 
 
 def compiled_tree(root: Path = ROOT, place: Path = PLACE) -> Path:
