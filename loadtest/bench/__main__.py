@@ -2,16 +2,17 @@
 
 `make bench` plays interleaved rounds: in each, every way to the same model server in turn, so that what else the
 machine does meets all of them. The accounted process of each way is kept on one core of its own; load, model server and
-everything else have the others. Each way has one worker; one of driftgate's rows of whole answers has two, on all
-cores. driftgate's data path is the compiled one, which `make bench` makes first, and one row is interpreted; where no C
-compiler is there every row is, and the page says so. Writes docs/bench.md and docs/images/bench.svg.
+everything else have the others. Where latency is measured, load and model server go first, if that is allowed. Each way
+has one worker; one of driftgate's rows of whole answers has two, on all cores. driftgate's data path is the compiled
+one, which `make bench` makes first, and one row is interpreted; where no C compiler is there every row is, and the page
+says so. Writes docs/bench.md and docs/images/bench.svg.
 
-    make bench                          about 15 minutes with five rounds
+    make bench                          about 20 minutes with five rounds
     make bench ARGS="--quick"           one short round, nothing written
     make bench ARGS="--ways driftgate,nginx --rounds 2"
 
-Needs Debian's `nginx` and `wrk`, and says so where they are missing. Envoy, vllm-router and LiteLLM are installed below
-`out/bench/` on first use.
+Needs Debian's `nginx` and `wrk`, and says so where they are missing. Envoy, vllm-router, LiteLLM and the Python that
+driftgate runs on are installed below `out/bench/` on first use.
 """
 
 import argparse
@@ -24,18 +25,31 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from loadtest.bench.page import write_page
-from loadtest.bench.play import IN_FLIGHT, Measured, Wrk, body_of, measure_streams, measure_whole, pin
-from loadtest.bench.upstream import start_streams, start_whole
-from loadtest.bench.ways import PEERS, STREAMED, Arms, Missing, Way, start_driftgate, under_rollout
-from loadtest.rig.compiled import NotCompiled, compiled_tree
-from loadtest.rig.processes import Gateway, Processes
+from loadtest.bench.environments import Missing, interpreter
+from loadtest.bench.page import Page, write_page
+from loadtest.bench.play import (
+    IN_FLIGHT,
+    Direct,
+    Measured,
+    Wrk,
+    body_of,
+    going_first,
+    measure_streams,
+    measure_whole,
+    pin,
+)
+from loadtest.bench.upstream import WHOLE, start_streams, start_whole
+from loadtest.bench.ways import PEERS, STREAMED, Arms, Code, Way, start_driftgate, under_rollout
+from loadtest.rig.compiled import ROOT, NotCompiled, compiled_tree
+from loadtest.rig.processes import Gateway, Processes, descendants
 
 ROUNDS: Final = 5
 SECONDS: Final = 3.0
 SIZES: Final = (1_600, 30_000)
 STREAMS: Final = (64, 500)
 DRIFTGATE: Final = "driftgate"
+_FIRST: Final = "Where latency is measured, load and model server go first, as if they had machines of their own."
+_NOT_FIRST: Final = "Latency holds what load and model server wait for others: real-time priority is not allowed here."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +71,23 @@ class Stage:
     missing: list[str]
 
 
-def bench(place: Path, plan: Plan) -> tuple[list[Measured], list[str]]:
-    """Start everything, and play the rounds interleaved; what was measured, and what could not be had."""
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What was measured, what is to be known of how, and what could not be had."""
+
+    found: list[Measured]
+    conditions: list[str]
+    missing: list[str]
+
+
+def bench(place: Path, plan: Plan, python: str) -> Played:
+    """Start everything, our gateways on this Python, and play the rounds interleaved."""
     cores = sorted(os.sched_getaffinity(0))
     with Processes(place) as processes:
         if len(cores) > 1:
             os.sched_setaffinity(0, set(cores[1:]))  # of this process, and so of all that it starts
         try:
-            stage = _stage(processes, plan, {cores[0]}, set(cores))
+            stage = _stage(processes, plan, python, ({cores[0]}, set(cores)))
             found = []
             for number in range(plan.rounds):
                 for name, measure in stage.rows.items():
@@ -72,17 +95,22 @@ def bench(place: Path, plan: Plan) -> tuple[list[Measured], list[str]]:
                     found.append(replace(measure(), way=name))
         finally:
             os.sched_setaffinity(0, set(cores))
-        return found, stage.missing
+    with going_first(()) as goes_first:
+        condition = _FIRST if goes_first else _NOT_FIRST
+    return Played(found, [condition], stage.missing)
 
 
-def _stage(processes: Processes, plan: Plan, own: set[int], every: set[int]) -> Stage:
-    """Start all ways, and say how each row is measured."""
+def _stage(processes: Processes, plan: Plan, python: str, cores: tuple[set[int], set[int]]) -> Stage:
+    """Start all ways, and say how each row is measured; `cores`: the accounted processes', and all."""
+    own, every = cores
     whole = start_whole(processes)
     streams = start_streams(processes, plan.seconds)
+    server = processes.running[WHOLE].pid
+    direct = Direct(whole, (server, *descendants(server)))
     wrk = {size: Wrk(processes.place, body_of(size)) for size in plan.sizes}
 
     def of_whole(way: Way) -> Callable[[], Measured]:
-        return lambda: measure_whole(way, wrk, whole, plan.seconds)
+        return lambda: measure_whole(way, wrk, direct, plan.seconds)
 
     def of_streams(way: Way) -> Callable[[], Measured]:
         return lambda: measure_streams(way, plan.streams)
@@ -107,7 +135,7 @@ def _stage(processes: Processes, plan: Plan, own: set[int], every: set[int]) -> 
         except NotCompiled as error:
             compiled = None
             missing.append(f"the compiled data path, so that every row of driftgate is interpreted: {error}")
-        driven = _Driven(processes, (whole, streams), (of_whole, of_streams), compiled)
+        driven = _Driven(processes, (whole, streams), (of_whole, of_streams), python, compiled)
         rows |= driven.rows(own, every)
     return Stage(rows, missing)
 
@@ -116,19 +144,21 @@ def _stage(processes: Processes, plan: Plan, own: set[int], every: set[int]) -> 
 class _Driven:
     """What our gateways are started with, and how they are measured: whole answers first, then streams.
 
-    `compiled` is a directory for PYTHONPATH, None where there is no compiled data path.
+    `compiled` is where the compiled data path is, None where there is none.
     """
 
     processes: Processes
     upstreams: tuple[int, int]
     measures: tuple[Callable[[Way], Callable[[], Measured]], Callable[[Way], Callable[[], Measured]]]
+    python: str
     compiled: Path | None
 
     def rows(self, own: set[int], every: set[int]) -> dict[str, Callable[[], Measured]]:
         """Without a rollout, with everything on, streams with everything on, two workers; and interpreted."""
-        gateway, way = self._start(DRIFTGATE, self.compiled)
-        second, streams = self._start(f"{DRIFTGATE}{STREAMED}", self.compiled)
-        doubled, two = self._start(f"{DRIFTGATE} two", self.compiled, workers=2)
+        source = self.compiled or ROOT
+        gateway, way = self._start(DRIFTGATE, source)
+        second, streams = self._start(f"{DRIFTGATE}{STREAMED}", source)
+        doubled, two = self._start(f"{DRIFTGATE} two", source, workers=2)
         pin((*way.pids, *streams.pids), own)
         pin(two.pids, every)
         of_whole, of_streams = self.measures
@@ -139,14 +169,14 @@ class _Driven:
             "driftgate, everything on, 2 workers": _on(doubled, of_whole(two)),
         }
         if self.compiled is not None:
-            plain, interpreted = self._start(f"{DRIFTGATE} interpreted", None)
+            plain, interpreted = self._start(f"{DRIFTGATE} interpreted", ROOT)
             pin(interpreted.pids, own)
             rows["driftgate, everything on, interpreted"] = _on(plain, of_whole(interpreted))
         return rows
 
-    def _start(self, name: str, source: Path | None, workers: int = 1) -> tuple[Gateway, Way]:
+    def _start(self, name: str, source: Path, workers: int = 1) -> tuple[Gateway, Way]:
         port = self.upstreams[name.endswith(STREAMED)]
-        return start_driftgate(self.processes, name, _both(port), workers, source)
+        return start_driftgate(self.processes, name, _both(port), Code(self.python, source), workers=workers)
 
 
 def _on(gateway: Gateway, measure: Callable[[], Measured]) -> Callable[[], Measured]:
@@ -181,11 +211,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"bench: skipped, {' and '.join(absent)} not installed")
         return 0
     plan = Plan(ways, 1 if given.quick else given.rounds, 1.0 if given.quick else given.seconds, SIZES, STREAMS)
+    try:
+        python, about_python = interpreter()
+    except Missing as error:
+        parser.error(str(error))
     with tempfile.TemporaryDirectory(prefix="dg-bench-") as made:
-        found, missing = bench(Path(made), plan)
+        played = bench(Path(made), plan, python)
     heading = f"{plan.rounds} rounds of {plan.seconds:g} s, {IN_FLIGHT} in flight"
-    write_page(found, missing, heading, dry=given.dry or given.quick)
-    return 1 if any(each.errors for each in found if each.way.startswith(DRIFTGATE)) else 0
+    conditions = [*played.conditions, about_python]
+    write_page(Page(played.found, heading, conditions, played.missing), dry=given.dry or given.quick)
+    return 1 if any(each.errors for each in played.found if each.way.startswith(DRIFTGATE)) else 0
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from statistics import median
 from typing import Final
 
 from loadtest.bench.play import IN_FLIGHT, Wrk
-from loadtest.bench.ways import ENDPOINT, Arms, Way, start_driftgate, start_nginx, under_rollout
+from loadtest.bench.ways import ENDPOINT, Arms, Code, Way, start_driftgate, start_nginx, under_rollout
 from loadtest.rig import invented
 from loadtest.rig.accounting import cpu_seconds, rss_mib
 from loadtest.rig.compiled import NotCompiled, compiled_tree
@@ -93,9 +93,9 @@ def bench(place: Path, rounds: int, source: Path | None, against: Path | None) -
         candidate = start_replay(processes, "candidate", "lumen-2", recorded)
         arms = Arms(stable.base_url, candidate.base_url)
         nginx = replace(start_nginx(processes, "nginx", stable.port), name=NGINX)
-        driven = [start_driftgate(processes, "driftgate", arms, source=source)]
+        driven = [start_driftgate(processes, "driftgate", arms, Code(source=source))]
         if against is not None:
-            driven.append(start_driftgate(processes, "driftgate before", arms, source=against))
+            driven.append(start_driftgate(processes, "driftgate before", arms, Code(source=against)))
         ways = [way for _, way in driven]
         kinds = loads(place, recorded)
         found: list[Round] = []

@@ -3,6 +3,7 @@
 import os
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -26,6 +27,7 @@ _ABOUT: Final = """\
 Written by `make bench`: {heading}. One worker each, on one core of its own ({cores} cores in all, {machine}); load,
 model server and everything else have the others. CPU is the proxying process's own, from /proc; medians over
 interleaved rounds (range). Ratios matter more than absolutes, since cores are shared.
+{conditions}
 """
 _OF_WHOLE: Final = """\
 With everything on, every request is assigned at 50 %, captured, counted and handed to the shadow worker, which mirrors
@@ -33,10 +35,11 @@ With everything on, every request is assigned at 50 %, captured, counted and han
 on one core, and load and model server share the cores, too. "Split and mirrored" is what Envoy can do of that by
 itself: sticky halves by the same header, and a mirror of 20 %. The first two columns are at saturation, where many
 requests come at each turn; the third is at {rate:,.0f} requests/s, which a saturated proxy's cost says little about.
-Saturation is of the whole machine: where less than all of a proxy's core is used (1.6 KB), the load, the model server
-or, with everything on, the shadow worker had none left. What its core would serve alone is 10⁶ ÷ its CPU µs. Where the
-shadow worker cannot keep up, the hand-over drops what it would compare, and counts it: such a request costs less (no
-frame is made), so the first column flatters there, and the third does not.
+Added latency is beside the model server asked directly, at half of the way's own rate, by requests that come like those
+of users who know nothing of each other. Saturation is of the whole machine: where less than all of a proxy's core is
+used (1.6 KB), the load, the model server or, with everything on, the shadow worker had none left. What its core would
+serve alone is 10⁶ ÷ its CPU µs. Where the shadow worker cannot keep up, the hand-over drops what it would compare, and
+counts it: such a request costs less (no frame is made), so the first column flatters there, and the third does not.
 """
 _OF_COMPILED: Final = """\
 driftgate's data path is compiled, as it is in the image; "interpreted" is the same sources as they are, which is what
@@ -164,9 +167,22 @@ def _goals(figures: Figures) -> list[tuple[str, float | None, float, bool]]:
     ]
 
 
-def page(figures: Figures, missing: Sequence[str], heading: str, counts: Sequence[int] = (64, 500)) -> str:
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the page is written from. `conditions` are sentences on how it was measured."""
+
+    found: Sequence[Measured]
+    heading: str
+    conditions: Sequence[str] = ()
+    missing: Sequence[str] = ()
+    streams: Sequence[int] = (64, 500)
+
+
+def page(of: Page) -> str:
     """The whole page."""
-    about = _ABOUT.format(heading=heading, cores=os.cpu_count(), machine=platform.machine())
+    figures = Figures(of.found)
+    conditions = "\n".join(of.conditions)
+    about = _ABOUT.format(heading=of.heading, conditions=conditions, cores=os.cpu_count(), machine=platform.machine())
     parts = [
         "# Benchmarks",
         "",
@@ -179,14 +195,14 @@ def page(figures: Figures, missing: Sequence[str], heading: str, counts: Sequenc
     ]
     if _INTERPRETED in figures.ways:
         parts.append(_OF_COMPILED)
-    parts += ["![CPU per request](images/bench.svg)", "", "## Streams", "", *stream_table(figures, counts), ""]
+    parts += ["![CPU per request](images/bench.svg)", "", "## Streams", "", *stream_table(figures, of.streams), ""]
     parts += [_OF_STREAMS, "## Goals", "", *goals_table(figures)]
-    if missing:
+    if of.missing:
         parts += [
             "",
             "## Left out",
             "",
-            *(f"- {' … '.join(dict.fromkeys((why.splitlines()[0], why.splitlines()[-1])))}" for why in missing),
+            *(f"- {' … '.join(dict.fromkeys((why.splitlines()[0], why.splitlines()[-1])))}" for why in of.missing),
         ]
     return "\n".join(parts) + "\n"
 
@@ -216,11 +232,10 @@ def picture(figures: Figures, path: Path) -> None:
     chart.savefig(path, metadata={"Date": None})
 
 
-def write_page(found: Sequence[Measured], missing: Sequence[str], heading: str, *, dry: bool) -> None:
+def write_page(of: Page, *, dry: bool) -> None:
     """Print the page; write it and the picture, too, unless it is only to be looked at."""
-    figures = Figures(found)
-    text = page(figures, missing, heading)
+    text = page(of)
     print(text)
     if not dry:
         (_DOCS / "bench.md").write_text(text, encoding="utf-8")
-        picture(figures, _DOCS / "images" / "bench.svg")
+        picture(Figures(of.found), _DOCS / "images" / "bench.svg")

@@ -38,6 +38,8 @@ ANSWER: Final = {
 """600 bytes of text, as a usual answer has."""
 INTERVAL_SECONDS: Final = 0.02
 MOST_PER_SECOND: Final = 5_000.0
+WHOLE: Final = "upstream"
+"""The name of its process."""
 STAMP: Final = "at-ns:"
 """Before the instant in each event."""
 
@@ -70,7 +72,7 @@ def start_whole(processes: Processes) -> int:
     port = free_port()
     conf = processes.place / "upstream.conf"
     conf.write_text(_NGINX.format(place=processes.place, port=port, answer=json.dumps(ANSWER)))
-    processes.start("upstream", ["nginx", "-p", str(processes.place), "-c", str(conf)])
+    processes.start(WHOLE, ["nginx", "-p", str(processes.place), "-c", str(conf)])
     return port
 
 

