@@ -2,11 +2,12 @@
 
 Counted in memory, flushed in the background, each batch exactly once: a batch keeps its id and its content until Redis
 has confirmed it, since a flush that timed out may have been applied. Meanwhile new counts gather in the next one. So
-memory is bounded by the number of rollouts, however long Redis is away.
+memory is bounded by the number of rollouts, however long Redis is away. Nearly all requests add to the same few
+counters at once, so what is kept is how often each set of them was added to; a flush tells them apart.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, Protocol
 from uuid import uuid4
 
@@ -34,31 +35,30 @@ class Counts:
     """Counts by endpoint and rollout."""
 
     def __init__(self) -> None:
-        self._gathering: dict[tuple[str, str], Counter[str]] = {}
+        self._gathering: dict[tuple[str, str], dict[tuple[str, ...], int]] = {}
         self._flushing: dict[tuple[str, str], tuple[str, Counter[str]]] = {}
 
-    def add(self, endpoint: str, rollout: str, names: Iterable[str]) -> None:
+    def add(self, endpoint: str, rollout: str, names: tuple[str, ...]) -> None:
         """Count each of `names` once more."""
         key = (endpoint, rollout)
-        counter = self._gathering.get(key)
-        if counter is None:
+        added = self._gathering.get(key)
+        if added is None:
             if len(self._gathering) >= MOST_ROLLOUTS:
                 self._gathering.pop(next(iter(self._gathering)))
-            counter = self._gathering[key] = Counter()
-        for name in names:
-            counter[name] += 1
+            added = self._gathering[key] = {}
+        added[names] = added.get(names, 0) + 1
 
     def waiting(self, endpoint: str, rollout: str) -> Mapping[str, int]:
         """What was counted and is not known to be in Redis."""
         key = (endpoint, rollout)
         _, flushing = self._flushing.get(key, ("", Counter[str]()))
-        return self._gathering.get(key, Counter[str]()) + flushing
+        return _apart(self._gathering.get(key, {})) + flushing
 
     async def flush(self, store: CountStore) -> None:
         """Send what there is; what Redis does not confirm is kept for the next time."""
-        for key, counter in list(self._gathering.items()):
+        for key, added in list(self._gathering.items()):
             if key not in self._flushing:
-                self._flushing[key] = (uuid4().hex, counter)
+                self._flushing[key] = (uuid4().hex, _apart(added))
                 del self._gathering[key]
         for (endpoint, rollout), (batch_id, counter) in list(self._flushing.items()):
             try:
@@ -72,6 +72,15 @@ class Counts:
         while True:
             await anyio.sleep(FLUSH_SECONDS)
             await self.flush(store)
+
+
+def _apart(added: Mapping[tuple[str, ...], int]) -> Counter[str]:
+    """The counters, of how often each set of them was added to."""
+    counter = Counter[str]()
+    for names, times in added.items():
+        for name in names:
+            counter[name] += times
+    return counter
 
 
 def counted(draft: Draft) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What becomes of a finished request: counters, histograms, and an exchange for the shadow worker. Nothing awaits."""
 
 from time import monotonic
+from typing import Final
 
 from gateway.data.counts import Counts, counted, dropped
 from gateway.data.draft import Draft
@@ -12,6 +13,8 @@ from gateway.data.tracing import Tracing
 from gateway.upstream.encoding import opening
 from routing.arms import STABLE, Arm
 from shadow.exchange import Outcome
+
+_STABLE: Final = STABLE
 
 
 class Recorder:
@@ -30,7 +33,8 @@ class Recorder:
         self._handover = handover
         self._origins = origins
         self._tracing = tracing
-        self._meters: dict[tuple[str, str], _Meters] = {}
+        self._stable: dict[str, _Meters] = {}
+        self._candidate: dict[str, _Meters] = {}
         if handover is not None:
             handover.on_drop = self._dropped
 
@@ -69,20 +73,20 @@ class Recorder:
 
     def passed(self, endpoint: str, arm: Arm, outcome: Outcome, seconds: float) -> None:
         """A request on a path that is passed through is over."""
-        meters = self._meters_of(endpoint, arm.value)
-        meters.outcomes[outcome] += 1
+        meters = self._meters_of(endpoint, arm)
+        meters.outcomes.add(outcome)
         meters.duration.add(seconds)
 
-    def _meters_of(self, endpoint: str, arm: str) -> "_Meters":
-        meters = self._meters.get((endpoint, arm))
+    def _meters_of(self, endpoint: str, arm: Arm) -> "_Meters":
+        known = self._stable if arm is _STABLE else self._candidate
+        meters = known.get(endpoint)
         if meters is None:
-            meters = self._meters[endpoint, arm] = _Meters(self._tally, endpoint, arm)
+            meters = known[endpoint] = _Meters(self._tally, endpoint, arm.value)
         return meters
 
     def _measure(self, draft: Draft, now: float) -> None:
-        arm = "stable" if draft.answered is STABLE else "candidate"
-        meters = self._meters_of(draft.route.endpoint, arm)
-        meters.outcomes[draft.outcome] += 1
+        meters = self._meters_of(draft.route.endpoint, draft.answered)
+        meters.outcomes.add(draft.outcome)
         meters.duration.add(now - draft.started_at)
         if draft.first_byte_at:
             meters.first_byte.add(draft.first_byte_at - draft.started_at)

@@ -3,7 +3,6 @@
 Values only rise; the control process adds the workers up.
 """
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
 from typing import Final
@@ -27,11 +26,29 @@ class Histogram:
 
     def add(self, value: float) -> None:
         """One observation."""
-        self.counts[bisect_left(self.bounds, value)] += 1
+        at = 0
+        for bound in self.bounds:  # few, and nearly all observations are under one of the first
+            if value <= bound:
+                break
+            at += 1
+        self.counts[at] = self.counts[at] + 1
         self.total += value
 
 
 Labels = tuple[tuple[str, str], ...]
+
+
+class Outcomes:
+    """Counts by outcome."""
+
+    __slots__ = ("counts",)
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+
+    def add(self, outcome: str) -> None:
+        """One more that ended so."""
+        self.counts[outcome] = self.counts.get(outcome, 0) + 1
 
 
 class Tally:
@@ -39,16 +56,16 @@ class Tally:
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, Labels]] = Counter()
-        self._outcomes: dict[tuple[str, Labels], Counter[str]] = {}
+        self._outcomes: dict[tuple[str, Labels], Outcomes] = {}
         self._histograms: dict[tuple[str, Labels], Histogram] = {}
 
     def count(self, name: str, *labels: tuple[str, str]) -> None:
         """One more of the series."""
         self._counts[(name, labels)] += 1
 
-    def outcomes(self, name: str, *labels: tuple[str, str]) -> Counter[str]:
-        """The counter that is apart by the label `outcome`."""
-        return self._outcomes.setdefault((name, labels), Counter())
+    def outcomes(self, name: str, *labels: tuple[str, str]) -> Outcomes:
+        """The series that are apart by the label `outcome`."""
+        return self._outcomes.setdefault((name, labels), Outcomes())
 
     def histogram(self, name: str, bounds: tuple[float, ...], *labels: tuple[str, str]) -> Histogram:
         """The histogram of the series."""
@@ -58,7 +75,7 @@ class Tally:
         """Every series with its value now."""
         values = {series(name, **dict(labels)): float(count) for (name, labels), count in self._counts.items()}
         for (name, labels), outcomes in self._outcomes.items():
-            for outcome, count in outcomes.items():
+            for outcome, count in outcomes.counts.items():
                 values[series(name, **dict(labels), outcome=str(outcome))] = float(count)
         for (name, labels), histogram in self._histograms.items():
             below = 0

@@ -122,7 +122,7 @@ def test_counts_arrive_exactly_once(failures: list[str], rounds: int) -> None:
     async def run() -> Counter[str]:
         counts, store = Counts(), FlakyStore(failures)
         for _ in range(rounds):
-            counts.add("chat", "r1", ["stable", "assigned.stable"])
+            counts.add("chat", "r1", ("stable", "assigned.stable"))
             await counts.flush(store)
         while counts.waiting("chat", "r1"):
             await counts.flush(store)
@@ -157,7 +157,7 @@ def test_tallies_are_prometheus_series() -> None:
     tally.count("requests_total", ("endpoint", "chat"))
     for seconds in (0.5, 1.0, 3.0):
         tally.histogram("seconds", (1.0, 2.0)).add(seconds)
-    tally.outcomes("asked", ("arm", "stable"))[Outcome.FAILED] += 1
+    tally.outcomes("asked", ("arm", "stable")).add(Outcome.FAILED)
     assert tally.values() == {
         'requests_total{endpoint="chat"}': 2.0,
         'seconds_bucket{le="1.0"}': 2.0,
