@@ -8,9 +8,9 @@ checked them, or from ourselves.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from gateway.data.api import ApiError
 from gateway.upstream.headers import RawHeaders
@@ -28,28 +28,34 @@ _UNTIL_CLOSED: Final = -1
 """The length of a body that ends with its connection."""
 
 
-class Carrier(Protocol):
-    """The connection, as its requests see it."""
+class Carrier:
+    """The connection, as its requests see it. No `Protocol`: compiled code would look up each of its names."""
 
-    loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
-    is_gone: bool
-    is_beyond_room: bool
+    is_gone: bool = False
+    is_beyond_room: bool = False
     """Accepted only to be told that there is no room (`gateway.data.room`)."""
-    must_wait: bool
+    must_wait: bool = False
     """Whether the client does not read what was written."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
 
     def resume_reading(self) -> None:
         """What was read is taken: let more come."""
+        raise NotImplementedError
 
-    def writable(self) -> Awaitable[None]:
+    async def writable(self) -> None:
         """Wait until the client reads again."""
+        raise NotImplementedError
 
     def answered(self) -> None:
         """The answer is out."""
+        raise NotImplementedError
 
     def served(self) -> None:
         """Nothing is left to do for the request."""
+        raise NotImplementedError
 
 
 class Cycle:
@@ -128,7 +134,7 @@ class Cycle:
         self.carrier.resume_reading()
         return taken
 
-    def start(self, status: int, headers: Iterable[tuple[bytes, bytes]], lines: bytes = b"") -> None:
+    def start(self, status: int, headers: RawHeaders, lines: bytes = b"") -> None:
         """The answer's head. `lines` are more of its fields, as they go out."""
         self.started = True
         self._expects_continue = False
@@ -142,7 +148,7 @@ class Cycle:
             elif name == b"connection":  # only our own errors say so: a model server's is not passed on
                 self.keep_alive = False
                 continue
-            parts += (name, b": ", value, b"\r\n")
+            parts.append(b"%b: %b\r\n" % (name, value))
         parts.append(lines)
         if self._chunked:
             if self.version == "1.0":

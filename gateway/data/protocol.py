@@ -19,7 +19,7 @@ import httptools
 import msgspec
 
 from gateway.data.api import ROUTES, ApiError
-from gateway.data.cycle import STATUS_LINE, Cycle
+from gateway.data.cycle import STATUS_LINE, Carrier, Cycle
 from gateway.data.room import Room
 from gateway.upstream.headers import RawHeaders
 from gateway.upstream.running import Direct, waiter
@@ -54,27 +54,29 @@ class ConnectionLimits(msgspec.Struct, frozen=True):
     unwanted_body_bytes: int = 64 * 1024 * 1024
 
 
-class Shared(msgspec.Struct, eq=False):
+class Shared:
     """What all connections of one worker share. `serve` answers a request; `serving` counts those under way."""
 
-    loop: asyncio.AbstractEventLoop
-    serve: Callable[[Cycle], Coroutine[Any, Any, None]]
-    limits: ConnectionLimits
-    room: Room
-    connections: set["DataProtocol"] = set()
-    serving: int = 0
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        serve: Callable[[Cycle], Coroutine[Any, Any, None]],
+        limits: ConnectionLimits,
+        room: Room,
+    ) -> None:
+        self.loop = loop
+        self.serve = serve
+        self.limits = limits
+        self.room = room
+        self.connections: set[DataProtocol] = set()
+        self.serving = 0
 
 
-class DataProtocol:
+class DataProtocol(Carrier):
     """One client's connection. It carries its requests' cycles."""
 
-    transport: asyncio.Transport
-
     def __init__(self, shared: Shared) -> None:
-        self.loop = shared.loop
-        self.is_gone = False
-        self.is_beyond_room = False
-        self.must_wait = False
+        super().__init__(shared.loop)
         self._shared = shared
         self._limits = shared.limits
         self._parser = httptools.HttpRequestParser(self)

@@ -4,7 +4,7 @@ A task costs a turn of the loop to begin and one for each time that it goes on. 
 thing at a time, a client's bytes or a model server's, so whoever brings these goes on with it at once: `Running` does
 what a task does, but for that turn.
 
-`Direct` is the future that makes it so: its one callback is called by `set_result` itself. Therefore whoever sets it
+`Direct` is the future that makes it so: `set_result` itself goes on with the one who waits. Therefore whoever sets it
 does so last, when its own state is in order. `waiter` gives one to whoever runs without a task, and a usual future to a
 task, so that code which waits does not care.
 
@@ -13,18 +13,7 @@ What needs a task (timeouts of asyncio, locks with a deadline) gets one of its o
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Final, Protocol
-
-
-class Awaited(Protocol):
-    """What a coroutine waits for: a future of asyncio, or a `Direct`."""
-
-    def add_done_callback(self, callback: Callable[[Any], object], /) -> None:
-        """Call it once there is a result."""
-
-    def cancel(self) -> bool:
-        """Wait no longer; False where the result is there already."""
-
+from typing import Any, Final, TypeAlias
 
 _PENDING: Final = 0
 _DONE: Final = 1
@@ -34,10 +23,10 @@ _CANCELLED: Final = 2
 class Direct:
     """A future of one waiter, who goes on within `set_result`."""
 
-    __slots__ = ("_callback", "_state")
+    __slots__ = ("_state", "waiting")
 
     def __init__(self) -> None:
-        self._callback: Callable[[Any], object] | None = None
+        self.waiting: Running | None = None
         self._state = _PENDING
 
     def __await__(self) -> Generator["Direct", None, None]:
@@ -46,10 +35,6 @@ class Direct:
             yield self
         if self._state == _CANCELLED:
             raise asyncio.CancelledError
-
-    def add_done_callback(self, callback: Callable[[Any], object], /) -> None:
-        """Call it with the result."""
-        self._callback = callback
 
     def done(self) -> bool:
         """Whether there is nothing left to wait for."""
@@ -68,12 +53,18 @@ class Direct:
 
     def _end(self, state: int) -> None:
         self._state = state
-        callback, self._callback = self._callback, None
-        if callback is not None:
-            callback(self)
+        waiting, self.waiting = self.waiting, None
+        if waiting is not None:
+            waiting.go_on()
 
 
-def waiter(loop: asyncio.AbstractEventLoop) -> "Direct | asyncio.Future[None]":
+Awaited: TypeAlias = Direct | asyncio.Future[Any]
+"""What a coroutine waits for."""
+_ENDED: Final = Direct()
+"""In place of what it waits for."""
+
+
+def waiter(loop: asyncio.AbstractEventLoop) -> Awaited:
     """Something to wait for, as fits whoever waits."""
     return Direct() if asyncio.current_task(loop) is None else loop.create_future()
 
@@ -81,7 +72,7 @@ def waiter(loop: asyncio.AbstractEventLoop) -> "Direct | asyncio.Future[None]":
 class Running:
     """A coroutine under way. `on_end` hears of its end once: with what it raised, or None."""
 
-    __slots__ = ("_cancelled", "_coroutine", "_loop", "_on_end", "_waits_for")
+    __slots__ = ("_cancelled", "_loop", "_on_end", "_steps", "_waits_for")
 
     def __init__(
         self,
@@ -90,7 +81,7 @@ class Running:
         on_end: Callable[[BaseException | None], None],
     ) -> None:
         self._loop = loop
-        self._coroutine = coroutine
+        self._steps = coroutine.__await__()
         self._on_end = on_end
         self._waits_for: Awaited | None = None
         self._cancelled = False
@@ -101,21 +92,26 @@ class Running:
         try:
             if self._cancelled:
                 self._cancelled = False
-                waits_for = self._coroutine.throw(asyncio.CancelledError())
+                waits_for = self._steps.throw(asyncio.CancelledError())
             else:
-                waits_for = self._coroutine.send(None)
-        except StopIteration:
+                waits_for = next(self._steps, _ENDED)  # so that an end raises nothing
+        except StopIteration:  # thrown into, it ended
             self._on_end(None)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 - as a task keeps what its coroutine raises
             self._on_end(error)
         else:
-            if waits_for is None:  # it only lets others run
+            if waits_for is _ENDED:
+                self._on_end(None)
+            elif waits_for is None:  # it only lets others run
                 self._loop.call_soon(self.go_on)
             else:
                 self._waits_for = waits_for
-                waits_for.add_done_callback(self.go_on)
+                if isinstance(waits_for, Direct):
+                    waits_for.waiting = self
+                else:
+                    waits_for.add_done_callback(self.go_on)
 
     def cancel(self) -> None:
         """Have what it waits for raise `CancelledError` in it; the next wait, where it does not wait now."""
