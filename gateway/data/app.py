@@ -6,14 +6,13 @@ A client that leaves is a cancellation of whatever serves it, and nothing else i
 from asyncio import CancelledError
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
 from os import urandom
 from time import monotonic, time  # noqa: TID251 - `time` dates the record of an exchange; it decides nothing
 from typing import Final
 
 import msgspec
 
-from gateway.config.model import Config, Endpoint
+from gateway.config.model import Config
 from gateway.data.api import (
     ROUTES,
     ApiError,
@@ -51,6 +50,9 @@ _JSON: Final = (b"content-type", b"application/json")
 _RESPONSES: Final = Api.RESPONSES
 _EMBEDDINGS: Final = Api.EMBEDDINGS
 _CONTINUED: Final = AssignedBy.CONTINUED
+_API_OF: Final = dict(ROUTES)
+_FIRST_ID: Final = 1 << 32
+"""Requests are counted from here, so that each number has the same eight digits at its end."""
 
 
 class Health(msgspec.Struct):
@@ -86,7 +88,10 @@ class App:
         health: Health,
         elsewhere: Elsewhere | None = None,
     ) -> None:
-        self._endpoints = config.endpoints
+        self._endpoints = dict(config.endpoints)
+        self._presenting = frozenset(
+            name for name, endpoint in config.endpoints.items() if endpoint.present_model_as == "endpoint"
+        )
         self._asked_models = config.models
         self._has_classes = any(model.accepts is not None for model in config.models.values()) or any(
             key.data_class is not None for key in config.keys
@@ -101,14 +106,15 @@ class App:
         self._elsewhere = elsewhere
         self._health = health
         self._passthrough = Passthrough(config.passthrough, proxy.asker, recorder)
-        self._ids = count()
         self._id_prefix = f"req_{urandom(8).hex()}"
+        self._next_id = _FIRST_ID
 
     async def serve(self, cycle: Cycle) -> None:
         """Answer one request."""
         path = cycle.path
-        api = ROUTES.get(path)
-        request_id = f"{self._id_prefix}{next(self._ids):08x}"
+        api = _API_OF.get(path)
+        request_id = self._id_prefix + hex(self._next_id)[len("0x1") :]
+        self._next_id += 1
         try:
             if api is not None and cycle.method == "POST":
                 await self._ask(cycle, api, request_id)
@@ -126,7 +132,8 @@ class App:
         _must_have_room(cycle)
         incoming = read_incoming(cycle)
         caller = self._authenticate(incoming)
-        body = await self._body(incoming, cycle)
+        is_here = cycle.complete and cycle.buffered <= self._limit
+        body = _at_once(incoming, cycle) if is_here else await self._body(incoming, cycle)
         asked, route = self._addressed(incoming, caller, body, request_id)
         follows = _kept_where_made(asked.fields) if api is _RESPONSES else None
         if follows is not None:
@@ -177,7 +184,7 @@ class App:
         continues = Maker(made.model if made is not None else None) if follows else None
         assignment = self._assign(route, api, sticky, asked, started_at, continues)
         draft = Draft(asked, endpoint, api, route, assignment, sticky, started_at, time())
-        draft.presents_name = _presents_name(endpoint, asked.incoming)
+        draft.presents_name = self._presents_name(route.endpoint, asked.incoming)
         draft.continues = assignment.by is _CONTINUED
         draft.follows = follows
         draft.made = made
@@ -204,7 +211,7 @@ class App:
                 candidate=candidate,
                 former=self._former(route, caller, made, candidate) if makes_nothing(incoming) else "",
                 is_kept=True,
-                presents_name=_presents_name(self._endpoints[endpoint], incoming),
+                presents_name=self._presents_name(endpoint, incoming),
             )
         await self._passthrough.serve(passing, cycle)
 
@@ -226,8 +233,15 @@ class App:
         return not self._has_classes or self._asked_models[model].takes(caller.data_class)
 
     def _must_take(self, route: Route, caller: Caller) -> None:
-        if not self._takes(route.stable.model, caller):
+        if self._has_classes and not self._takes(route.stable.model, caller):
             raise unaccepted_data(route.endpoint, caller.data_class)
+
+    def _presents_name(self, endpoint: str, incoming: Incoming) -> bool:
+        """Whether the answer must name the endpoint as its model; then it is asked for as it can be rewritten."""
+        if endpoint not in self._presenting:
+            return False
+        incoming.without(b"accept-encoding")
+        return True
 
     def _assign(
         self, route: Route, api: Api, sticky: str | None, asked: Keyed, now: float, continues: Maker | None
@@ -262,10 +276,7 @@ class App:
         """The whole body; 413 above the limit, without reading what is declared to be longer."""
         if (length := incoming.content_length) is not None and length > self._limit:
             raise too_large(self._limit)
-        if incoming.content_encoding.lower() not in (b"", b"identity"):
-            raise ApiError(415, "unsupported_encoding", "Send the request body without Content-Encoding.")
-        if cycle.complete and cycle.buffered <= self._limit:
-            return cycle.take()
+        _must_be_plain(incoming)
         parts, total = [], 0
         while piece := await cycle.read():
             parts.append(piece)
@@ -321,12 +332,15 @@ def _kept_where_made(fields: RoutingFields) -> str | None:
     return fields.previous_response or fields.conversation_id
 
 
-def _presents_name(endpoint: Endpoint, incoming: Incoming) -> bool:
-    """Whether the answer must name the endpoint as its model; then it is asked for as it can be rewritten."""
-    if endpoint.present_model_as != "endpoint":
-        return False
-    incoming.without(b"accept-encoding")
-    return True
+def _at_once(incoming: Incoming, cycle: Cycle) -> bytes:
+    """A body that has come whole, and is not too long."""
+    _must_be_plain(incoming)
+    return cycle.take()
+
+
+def _must_be_plain(incoming: Incoming) -> None:
+    if incoming.content_encoding and incoming.content_encoding.lower() != b"identity":
+        raise ApiError(415, "unsupported_encoding", "Send the request body without Content-Encoding.")
 
 
 def _must_have_room(cycle: Cycle) -> None:

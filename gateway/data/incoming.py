@@ -35,18 +35,16 @@ class _Heard(NamedTuple):
     is_noted: bool
 
 
-class _Names(dict[bytes, _Heard]):
-    """What is known of each name, as clients write it. Names are theirs to choose, so what is kept is bounded."""
-
-    def __missing__(self, written: bytes) -> _Heard:
-        name = written.lower()
-        heard = _Heard(name, REQUEST[name], name in _NOTED or name.startswith(OURS))
-        if len(self) < MOST_REMEMBERED:
-            self[written] = heard
-        return heard
+_NAMES: Final[dict[bytes, _Heard]] = {}
+"""What is known of each name, as clients write it. Names are theirs to choose, so what is kept is bounded."""
 
 
-_NAMES: Final = _Names()
+def _hear(written: bytes) -> _Heard:
+    name = written.lower()
+    heard = _Heard(name, REQUEST[name], name in _NOTED or name.startswith(OURS))
+    if len(_NAMES) < MOST_REMEMBERED:
+        _NAMES[written] = heard
+    return heard
 
 
 _TAKING_TRAILERS: Final = ((b"te", b"trailers"), (b"connection", b"te"))
@@ -115,6 +113,8 @@ class Incoming:
         """The API key that came with the request, however the client's API sends it."""
         if self.api_key:
             return self.api_key.decode("latin-1")
+        if not self.authorization:
+            return None
         scheme, _, token = self.authorization.partition(b" ")
         return token.strip().decode("latin-1") or None if scheme.lower() == b"bearer" else None
 
@@ -124,7 +124,7 @@ def read_incoming(cycle: Cycle) -> Incoming:
     incoming = Incoming(cycle.method, cycle.path, cycle.query)
     passed, hosts, connection = incoming.passed, 0, []
     for written, value in cycle.headers:
-        name, passes, is_noted = _NAMES[written]
+        name, passes, is_noted = _NAMES.get(written) or _hear(written)
         if passes:
             passed.append((name, value))
         if not is_noted:
@@ -135,7 +135,7 @@ def read_incoming(cycle: Cycle) -> Incoming:
             connection.append(value)
         else:
             incoming.note(name, value)
-    if incoming.expect.lower() == b"100-continue":
+    if incoming.expect and incoming.expect.lower() == b"100-continue":
         cycle.expect_continue()
     if connection and (named := named_by_connection(connection)):
         incoming.passed = [field_ for field_ in passed if field_[0] not in named]
