@@ -51,13 +51,16 @@ _NO_STATUS_CLASS: Final = 5
 """No answer is as bad as a server's error."""
 
 
-class Opened(msgspec.Struct, frozen=True):
+class Opened:
     """An answer that the client will get: its head, and the bytes that are here already."""
 
-    arm: Arm
-    stream: Stream
-    first: bytes
-    is_events: bool
+    __slots__ = ("arm", "first", "is_events", "stream")
+
+    def __init__(self, arm: Arm, stream: Stream, first: bytes, *, is_events: bool) -> None:
+        self.arm: Final = arm
+        self.stream: Final = stream
+        self.first: Final = first
+        self.is_events: Final = is_events
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -89,10 +92,13 @@ class Proxy:
         finally:
             opened.stream.close()
 
-    async def _open(self, draft: Draft) -> Opened:
-        if draft.assignment.arm is STABLE:
-            opened = await self._ask_stable(draft)
-            return await self._ask_maker(draft, opened) if draft.continues else opened
+    def _open(self, draft: Draft) -> Coroutine[Awaited | None, None, Opened]:
+        if draft.assignment.arm is not STABLE:
+            return self._ask_both(draft)
+        return self._ask_maker(draft) if draft.continues else self._ask_stable(draft)
+
+    async def _ask_both(self, draft: Draft) -> Opened:
+        """The candidate's answer, or stable's where that one is not taken."""
         answer = await self._ask_candidate(draft)
         if isinstance(answer, Opened):
             return answer
@@ -135,10 +141,11 @@ class Proxy:
             stream.server.failed(f"status_{stream.status}")
         else:
             stream.server.answered()
-        return Opened(STABLE, stream, first, is_events)
+        return Opened(STABLE, stream, first, is_events=is_events)
 
-    async def _ask_maker(self, draft: Draft, opened: Opened) -> Opened:
+    async def _ask_maker(self, draft: Draft) -> Opened:
         """Stable's answer; where stable does not have the response that the request goes on with, the candidate's."""
+        opened = await self._ask_stable(draft)
         grant = draft.assignment.grant
         if grant is None or not grant.exposes or not says_not_found(opened.stream.status, opened.first):
             return opened
@@ -198,7 +205,7 @@ class Proxy:
             return Refused("stream_error" if is_events else "error_body", _NO_STATUS_CLASS, stream.server)
         if not begun and stream.status == 200:  # noqa: PLR2004 - OK, and nothing said
             return Refused("empty", _NO_STATUS_CLASS, stream.server)
-        return Opened(CANDIDATE, stream, begun, is_events)
+        return Opened(CANDIDATE, stream, begun, is_events=is_events)
 
     def _ask(
         self, draft: Draft, model: str, deadlines: Deadlines, *, insist: bool

@@ -5,7 +5,7 @@ Below are pools of one protocol each, by what the origin speaks.
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from time import monotonic
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -19,8 +19,10 @@ from gateway.upstream.running import Awaited
 from gateway.upstream.target import Http, Origin
 
 
-class Hears(Protocol):
-    """Who wants to know what comes of answers (`gateway.upstream.servers.Server`)."""
+class Hears:
+    """Who wants to know what comes of answers (`gateway.upstream.servers.Server`). Nobody keeps account by itself."""
+
+    __slots__ = ()
 
     def answered(self) -> None:
         """A usable answer began."""
@@ -32,20 +34,8 @@ class Hears(Protocol):
         """A request failed, and the server is to blame."""
 
 
-class Unheard:
-    """Nobody keeps account of a server that was asked directly."""
-
-    def answered(self) -> None:
-        """Nothing to do."""
-
-    def completed(self) -> None:
-        """Nothing to do."""
-
-    def failed(self, kind: str) -> None:
-        """Nothing to do."""
-
-
-UNHEARD: Final = Unheard()
+UNHEARD: Final = Hears()
+"""Of a server that was asked directly."""
 
 
 class Whole(msgspec.Struct, frozen=True):

@@ -12,11 +12,9 @@ import asyncio
 from time import monotonic
 from typing import Final
 
-import msgspec
-
 from gateway.upstream.errors import BrokenAnswer, TimedOut, UpstreamFailure
 from gateway.upstream.headers import RawHeaders
-from gateway.upstream.running import Direct, waiter
+from gateway.upstream.running import Awaited, waiter
 from gateway.upstream.timer import NEVER, LazyTimer
 
 HIGH_WATER_BYTES: Final = 256 * 1024
@@ -29,13 +27,18 @@ MAX_INFORMATIONAL: Final = 16
 """1xx answers before the real one; more is a flood."""
 
 
-class Deadlines(msgspec.Struct, frozen=True, gc=False):
+class Deadlines:
     """Seconds allowed: to connect (waiting for a free slot included), to the first byte, between chunks, in all."""
 
-    connect: float = 5.0
-    first_byte: float = 600.0
-    between_chunks: float = 120.0
-    total: float = 3600.0
+    __slots__ = ("between_chunks", "connect", "first_byte", "total")
+
+    def __init__(
+        self, connect: float = 5.0, first_byte: float = 600.0, between_chunks: float = 120.0, total: float = 3600.0
+    ) -> None:
+        self.connect: Final = connect
+        self.first_byte: Final = first_byte
+        self.between_chunks: Final = between_chunks
+        self.total: Final = total
 
     def begun_within(self, seconds: float) -> "Deadlines":
         """The same, with at most `seconds` to connect, and to the first byte."""
@@ -47,9 +50,9 @@ class Exchange:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiter: Direct | asyncio.Future[None] | None = None
+        self._waiter: Awaited | None = None
         """Of whoever reads; `_room` is of whoever writes at the same time."""
-        self._room: Direct | asyncio.Future[None] | None = None
+        self._room: Awaited | None = None
         self._chunks: list[bytes] = []
         self._buffered = 0
         self._held_back = False
@@ -72,10 +75,14 @@ class Exchange:
     async def head(self) -> None:
         """Wait until `status` and `headers` are there; raises `UpstreamFailure`."""
         while not self.has_head:
-            if self._error is not None:
-                raise self._error
-            self._waiter = waiter(self._loop)
-            await self._waiter
+            await self.news()
+
+    def news(self) -> Awaited:
+        """What there is to wait for; raises `UpstreamFailure` where nothing more will come."""
+        if self._error is not None:
+            raise self._error
+        self._waiter = made = waiter(self._loop)
+        return made
 
     async def read(self) -> bytes:
         """The bytes that have come since the last call, waiting for some; empty at the end of the answer.
@@ -85,10 +92,7 @@ class Exchange:
         while not self._chunks:
             if self.complete:
                 return b""
-            if self._error is not None:
-                raise self._error
-            self._waiter = waiter(self._loop)
-            await self._waiter
+            await self.news()
         return self.take()
 
     async def seen(self, most: int) -> bytes:
@@ -97,8 +101,7 @@ class Exchange:
         Where the answer breaks, what came before; who reads on is told.
         """
         while not self.complete and self._error is None and self._buffered < most:
-            self._waiter = waiter(self._loop)
-            await self._waiter
+            await self.news()
         return b"".join(self._chunks)
 
     def take(self) -> bytes:

@@ -74,19 +74,21 @@ class Pool:
         byte of answer. Then the server had closed it before it saw the request. Once, and on a fresh connection.
         """
         connection = self.take_idle() or await self.connect(deadlines.connect)
-        for is_last in (False, True):
+        is_last = False
+        while True:
             try:
                 connection.send(request.head, request.body, deadlines, headers_only=request.headers_only)
-                await connection.head()
+                while not connection.has_head:  # as `head` does: one coroutine less
+                    await connection.news()
             except BaseException as error:
                 was_stale = connection.exchanges > 1 and not connection.received_anything
                 connection.done()
                 if is_last or not was_stale or not isinstance(error, BrokenAnswer) or not may_retry():
                     raise
             else:
-                break
+                return connection
+            is_last = True
             connection = await self.connect(deadlines.connect)
-        return connection
 
     async def upload(self, request: Outgoing, pieces: AsyncIterator[bytes], deadlines: Deadlines) -> Connection:
         """Send a body piece by piece as it comes, and wait for the answer's head; raises `UpstreamFailure`.

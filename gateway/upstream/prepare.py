@@ -40,11 +40,23 @@ def targets_of(models: Mapping[str, Model]) -> dict[str, Target]:
     return {name: target_of(name, model) for name, model in models.items()}
 
 
+class _Way:
+    """What all requests to a model, at one place, on one path, have in common."""
+
+    def __init__(self, target: Target, place: Place, path: str, query: bytes) -> None:
+        self.start = _head_start(target, place, "POST", path, query) + b"content-length: "
+        self.origin = place.origin
+        self.name = target.name
+        self.model = target.model
+        self.rewrites_body = target.rewrites_body
+        self.own = frozenset(name for name, _ in target.headers)
+
+
 class Preparer:
-    """Writes requests. It keeps the constant part of each (model, place, path) head; paths come from a fixed table."""
+    """Writes requests. It keeps the ways of those without a query; paths come from a fixed table."""
 
     def __init__(self) -> None:
-        self._heads: dict[tuple[Target, Place, str], bytes] = {}
+        self._ways: dict[tuple[Target, Place, str], _Way] = {}
 
     def request(
         self,
@@ -64,18 +76,18 @@ class Preparer:
 
         Raises `MalformedRequest` where a variant cannot write the body anew.
         """
-        if target.rewrites_body:
-            body = _written_anew(target, path, body)
-        elif model != target.model:
-            body = with_model(body, target.model, span)
         place = place or target.places[0]
-        start = self._heads.get((target, place, path)) if not query else None
-        if start is None:
-            start = _head_start(target, place, "POST", path, query) + b"content-length: "
+        way = self._ways.get((target, place, path)) if not query else None
+        if way is None:
+            way = _Way(target, place, path, query)
             if not query:
-                self._heads[(target, place, path)] = start
-        head = b"%b%d\r\n%b\r\n" % (start, len(body), _lines(target, headers))
-        return Outgoing(place.origin, head, body, model=target.name)
+                self._ways[(target, place, path)] = way
+        if way.rewrites_body:
+            body = _written_anew(target, path, body)
+        elif model != way.model:
+            body = with_model(body, way.model, span)
+        head = b"%b%d\r\n%b\r\n" % (way.start, len(body), _lines(headers, way.own))
+        return Outgoing(way.origin, head, body, model=way.name)
 
 
 def untouched(
@@ -92,17 +104,17 @@ def untouched(
 
     `framing` is the header line that says where the body ends; empty where there is none.
     """
-    head = b"%b%b%b\r\n" % (_head_start(target, place, method, path, query), framing, _lines(target, headers))
+    own = frozenset(name for name, _ in target.headers)
+    head = b"%b%b%b\r\n" % (_head_start(target, place, method, path, query), framing, _lines(headers, own))
     chunked = framing.startswith(b"transfer-encoding")
     return Outgoing(place.origin, head, b"", headers_only=method == "HEAD", model=target.name, chunked=chunked)
 
 
-def _lines(target: Target, headers: RawHeaders) -> bytes:
-    """The client's headers, without those that the model's own replace."""
-    if target.headers:
-        own = {name for name, _ in target.headers}
+def _lines(headers: RawHeaders, own: frozenset[bytes]) -> bytes:
+    """The client's headers, without those that the model's `own` replace."""
+    if own:
         headers = [field for field in headers if field[0] not in own]
-    return b"".join([b"%b: %b\r\n" % field for field in headers])
+    return b"".join([b"%b: %b\r\n" % (name, value) for name, value in headers])
 
 
 def _written_anew(target: Target, path: str, body: bytes) -> bytes:

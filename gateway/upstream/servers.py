@@ -12,7 +12,7 @@ from time import monotonic
 from gateway.channel.series import series
 from gateway.upstream.breaker import CLOSED
 from gateway.upstream.choosing import choose
-from gateway.upstream.client import AnyPool
+from gateway.upstream.client import AnyPool, Hears
 from gateway.upstream.errors import LeftAlone
 from gateway.upstream.retries import RetryBudget
 from gateway.upstream.target import Place, Target
@@ -20,7 +20,7 @@ from gateway.upstream.target import Place, Target
 logger = logging.getLogger(__name__)
 
 
-class Server:
+class Server(Hears):
     """One base URL of one model, in this process."""
 
     __slots__ = ("breaker", "model", "opened", "passes_check", "place", "pool")
@@ -78,15 +78,18 @@ class Servers:
 
     def choose(self, *, insist: bool, first: str = "") -> Server:
         """The server to ask; raises `LeftAlone`. `insist`: ask one in any case. `first`: the place to ask, if well."""
+        only = self.all[0]
+        if len(self.all) == 1 and only.breaker is CLOSED and (insist or only.passes_check):
+            return only
         now = monotonic()
-        server: Server | None = self.all[0]
+        server: Server | None = only
         if len(self.all) > 1:
             wanted = [each for each in self.all if str(each.place) == first] if first else []
             server = choose(wanted, now, insist=False)
             if server is None:
                 self._turn += 1
                 server = choose(self.all, now, insist=insist, turn=self._turn)
-        elif not insist and not (self.all[0].passes_check and self.all[0].breaker.admits(now)):
+        elif not insist and not (only.passes_check and only.breaker.admits(now)):
             server = None
         if server is None:
             raise LeftAlone("breaker_open", f"the servers of {self.target.name} failed lately, and are not asked now")

@@ -7,7 +7,6 @@ import anyio.lowlevel
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from msgspec import structs
 
 from gateway.upstream.errors import BrokenAnswer, ConnectFailed, Saturated, TimedOut, UpstreamFailure
 from gateway.upstream.exchange import Deadlines
@@ -32,10 +31,10 @@ from tests.gateway.upstream.clients import PATIENT, QUICK, running_client
 pytestmark = pytest.mark.anyio
 
 
-def request(port: int, body: bytes = b"{}") -> Outgoing:
+def request(port: int, body: bytes = b"{}", model: str = "") -> Outgoing:
     """A request to the server on `port`."""
     head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body)
-    return Outgoing(Origin(tls=False, host="127.0.0.1", port=port), head, body)
+    return Outgoing(Origin(tls=False, host="127.0.0.1", port=port), head, body, model=model)
 
 
 async def test_a_whole_answer_is_returned_and_its_connection_used_again() -> None:
@@ -295,7 +294,7 @@ async def test_two_models_on_one_server_share_no_connections() -> None:
         await line.send(whole(b"ok"))
 
     async with model_server(script) as server:
-        slow, quick = (structs.replace(request(server.port, body), model=body.decode()) for body in (b"slow", b"quick"))
+        slow, quick = (request(server.port, body, model=body.decode()) for body in (b"slow", b"quick"))
         with running_client(max_connections=1) as client:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(client.open_stream, slow, PATIENT)
