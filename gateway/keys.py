@@ -195,7 +195,7 @@ class KeyRing:
 
     def authenticate(self, token: str | None) -> Caller | None:
         """Whose key `token` is; None where it opens nothing. An open ring takes any token, and none."""
-        if self.is_open:
+        if self._is_open:
             return ANYBODY
         if token is None:
             return None

@@ -35,16 +35,18 @@ class _Heard(NamedTuple):
     is_noted: bool
 
 
-_NAMES: Final[dict[bytes, _Heard]] = {}
-"""What is known of each name, as clients write it. Names are theirs to choose, so what is kept is bounded."""
+class _Names(dict[bytes, _Heard]):
+    """What is known of each name, as clients write it. Names are theirs to choose, so what is kept is bounded."""
+
+    def __missing__(self, written: bytes) -> _Heard:
+        name = written.lower()
+        heard = _Heard(name, REQUEST[name], name in _NOTED or name.startswith(OURS))
+        if len(self) < MOST_REMEMBERED:
+            self[written] = heard
+        return heard
 
 
-def _hear(written: bytes) -> _Heard:
-    name = written.lower()
-    heard = _Heard(name, REQUEST[name], name in _NOTED or name.startswith(OURS))
-    if len(_NAMES) < MOST_REMEMBERED:
-        _NAMES[written] = heard
-    return heard
+_NAMES: Final = _Names()
 
 
 _TAKING_TRAILERS: Final = ((b"te", b"trailers"), (b"connection", b"te"))
@@ -124,7 +126,7 @@ def read_incoming(cycle: Cycle) -> Incoming:
     incoming = Incoming(cycle.method, cycle.path, cycle.query)
     passed, hosts, connection = incoming.passed, 0, []
     for written, value in cycle.headers:
-        name, passes, is_noted = _NAMES.get(written) or _hear(written)
+        name, passes, is_noted = _NAMES[written]
         if passes:
             passed.append((name, value))
         if not is_noted:

@@ -12,7 +12,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from operator import attrgetter
-from time import monotonic
 from typing import Any, Final, cast
 
 import httptools
@@ -23,7 +22,7 @@ from gateway.data.cycle import STATUS_LINE, Carrier, Cycle
 from gateway.data.room import Room
 from gateway.upstream.headers import RawHeaders
 from gateway.upstream.running import Direct, waiter
-from gateway.upstream.timer import NEVER, LazyTimer
+from gateway.upstream.timer import NEVER, LazyTimer, clock
 from shadow.exchange import Api
 
 _VERSIONS: Final = ("1.1", "1.0")
@@ -136,7 +135,7 @@ class DataProtocol(Carrier):
         if self._line:
             self.loop.call_soon(self._serve_next)  # from the loop: a line of refusals must not pile up on the stack
         elif not self._in_body and not self._in_head:
-            self._timer.until(monotonic() + self._limits.keep_alive_seconds)
+            self._timer.until(clock() + self._limits.keep_alive_seconds)
 
     def served(self) -> None:
         """Nothing is left to do for the request."""
@@ -149,7 +148,7 @@ class DataProtocol(Carrier):
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its ancestry
         self._shared.connections.add(self)
         self.is_beyond_room = not self._shared.room.takes(transport.get_extra_info("socket").fileno())
-        self._timer.until(monotonic() + self._limits.keep_alive_seconds)
+        self._timer.until(clock() + self._limits.keep_alive_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
         """The client is gone: whoever serves it must know at once."""
@@ -194,7 +193,7 @@ class DataProtocol(Carrier):
     def pause_writing(self) -> None:
         """The client does not read: it has a while to go on."""
         self.must_wait = True
-        self._timer.until(monotonic() + self._limits.reader_seconds)
+        self._timer.until(clock() + self._limits.reader_seconds)
 
     def resume_writing(self) -> None:
         """The client reads again."""
@@ -268,7 +267,7 @@ class DataProtocol(Carrier):
         assert cycle is not None
         cycle.complete = True
         if cycle.ended:
-            self._timer.until(monotonic() + self._limits.keep_alive_seconds)
+            self._timer.until(clock() + self._limits.keep_alive_seconds)
 
     # ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -298,7 +297,7 @@ class DataProtocol(Carrier):
 
     def _may_go_on(self, size: int) -> bool:
         """Set the deadline of a head or body of which `size` bytes have come; False where it is refused."""
-        now = monotonic()
+        now = clock()
         if self._in_head:
             if not self._head_bytes:
                 self._timer.until(now + self._limits.head_seconds)

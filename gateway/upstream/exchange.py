@@ -9,13 +9,12 @@ called at the high-water mark and `_let_come` once they are taken.
 """
 
 import asyncio
-from time import monotonic
 from typing import Final
 
 from gateway.upstream.errors import BrokenAnswer, TimedOut, UpstreamFailure
 from gateway.upstream.headers import RawHeaders
 from gateway.upstream.running import Awaited, waiter
-from gateway.upstream.timer import NEVER, LazyTimer
+from gateway.upstream.timer import NEVER, LazyTimer, clock
 
 HIGH_WATER_BYTES: Final = 256 * 1024
 """Unread answer bytes at which reading stops: a few hundred events, far below what a slow reader could pile up."""
@@ -153,7 +152,7 @@ class Exchange:
         self.received_anything = self._body_began = False
         self._informational = 0
         self._error = None
-        now = monotonic()
+        now = clock()
         self._total_at = now + deadlines.total
         self._first_byte, self._between_chunks = deadlines.first_byte, deadlines.between_chunks
         self._timer.until(min(now + deadlines.first_byte, self._total_at))
@@ -212,7 +211,7 @@ class Exchange:
             writer.set_result(None)
 
     def _on_due(self) -> None:
-        if monotonic() >= self._total_at:
+        if clock() >= self._total_at:
             self._fail(TimedOut("overlong", "the answer took longer than is allowed in all"))
         elif not self._body_began:
             self._fail(TimedOut("timeout", "the first byte did not come in time"))
@@ -220,4 +219,4 @@ class Exchange:
             self._fail(TimedOut("stalled", "the answer stopped part-way"))
 
     def _progress(self) -> None:
-        self._timer.until(min(monotonic() + self._between_chunks, self._total_at))
+        self._timer.until(min(clock() + self._between_chunks, self._total_at))

@@ -7,7 +7,6 @@ place, `_lost`, which the transport calls however a connection ends.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from time import monotonic
 from typing import Final
 
 from gateway.upstream.connecting import Connector
@@ -17,6 +16,7 @@ from gateway.upstream.exchange import Deadlines
 from gateway.upstream.line import Line
 from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.target import Origin
+from gateway.upstream.timer import clock
 from gateway.upstream.uploading import framed, until_answered
 
 MAX_CONNECTIONS: Final = 2048
@@ -57,7 +57,7 @@ class Pool:
 
     def take_idle(self) -> Connection | None:
         """An idle connection, if there is one that is neither closed nor too old."""
-        oldest = monotonic() - IDLE_SECONDS
+        oldest = clock() - IDLE_SECONDS
         while self._idle:
             connection = self._idle.pop()
             if connection.closed:
@@ -128,7 +128,7 @@ class Pool:
     def give_back(self, connection: Connection) -> None:
         """The caller is done with `connection`: keep it, or let it go."""
         if connection.finish() and not self._closed:
-            connection.idle_since = monotonic()
+            connection.idle_since = clock()
             self._idle.append(connection)
             self._line.let_next_in()
             if self._sweeper is None:
@@ -152,7 +152,7 @@ class Pool:
 
     def _sweep(self) -> None:
         self._sweeper = None
-        oldest = monotonic() - IDLE_SECONDS
+        oldest = clock() - IDLE_SECONDS
         for connection in [c for c in self._idle if c.idle_since <= oldest]:
             connection.abort()
         if self._idle:

@@ -15,6 +15,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Final, TypeAlias
 
+_next: Final = next
+_current_task: Final = asyncio.current_task
 _PENDING: Final = 0
 _DONE: Final = 1
 _CANCELLED: Final = 2
@@ -66,7 +68,7 @@ _ENDED: Final = Direct()
 
 def waiter(loop: asyncio.AbstractEventLoop) -> Awaited:
     """Something to wait for, as fits whoever waits."""
-    return Direct() if asyncio.current_task(loop) is None else loop.create_future()
+    return Direct() if _current_task(loop) is None else loop.create_future()
 
 
 class Running:
@@ -94,7 +96,7 @@ class Running:
                 self._cancelled = False
                 waits_for = self._steps.throw(asyncio.CancelledError())
             else:
-                waits_for = next(self._steps, _ENDED)  # so that an end raises nothing
+                waits_for = _next(self._steps, _ENDED)  # so that an end raises nothing
         except StopIteration:  # thrown into, it ended
             self._on_end(None)
         except (KeyboardInterrupt, SystemExit):
