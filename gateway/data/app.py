@@ -7,7 +7,7 @@ from asyncio import CancelledError
 from collections.abc import Callable
 from dataclasses import replace
 from os import urandom
-from time import monotonic, time  # noqa: TID251 - `time` dates the record of an exchange; it decides nothing
+from time import time  # noqa: TID251 - `time` dates the record of an exchange; it decides nothing
 from typing import Final
 
 import msgspec
@@ -37,6 +37,7 @@ from gateway.data.sticky import Keyed, sticky_key
 from gateway.data.table import RouteTable
 from gateway.keys import Caller, KeyRing
 from gateway.upstream.errors import UpstreamFailure
+from gateway.upstream.timer import clock
 from routing.arms import CANDIDATE, Arm, AssignedBy
 from routing.assignment import EXCLUDED, NO_GRANT, Assignment, Maker, assign
 from routing.bucketing import WEIGHT_SCALE
@@ -128,7 +129,7 @@ class App:
     # ── asking a model ────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _ask(self, cycle: Cycle, api: Api, request_id: str) -> None:
-        started_at = monotonic()
+        started_at = clock()
         _must_have_room(cycle)
         incoming = read_incoming(cycle)
         caller = self._authenticate(incoming)
@@ -140,7 +141,8 @@ class App:
             await self._look_up(route, follows, started_at, anyway=self._has_several_servers(route))
         draft = self._draft(asked, route, api, started_at, follows or "")
         try:
-            await self._proxy.serve(draft, cycle)
+            opened = await self._proxy.open(draft)
+            await self._proxy.relay(draft, opened, cycle)
         except UpstreamFailure as error:
             draft.status = (answer := upstream_error(error.kind)).status
             _send_error(cycle, answer, api, request_id, draft)
@@ -202,7 +204,7 @@ class App:
         passing = Passing(incoming, route, request_id)
         response = kept_response(incoming.path)
         if response is not None:
-            now = monotonic()
+            now = clock()
             await self._look_up(route, response, now, anyway=True)
             made, candidate = self._origins.of(endpoint, response), self._may_have(route, caller, now)
             passing = replace(

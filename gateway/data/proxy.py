@@ -17,7 +17,6 @@ must be said first.
 
 from collections.abc import Coroutine
 from functools import lru_cache
-from time import monotonic
 from typing import Final
 
 import msgspec
@@ -37,11 +36,13 @@ from gateway.upstream.exchange import Deadlines
 from gateway.upstream.headers import ANSWER, TRAILER, RawHeaders, end_to_end
 from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.running import Awaited
-from gateway.upstream.target import Place
+from gateway.upstream.target import Place, Target
+from gateway.upstream.timer import clock
 from routing.arms import CANDIDATE, STABLE, Arm
 from routing.errors import MalformedRequest
 from shadow.exchange import Outcome
 
+_STABLE: Final = STABLE
 _COMPLETED: Final = Outcome.COMPLETED
 _FIRST_REDIRECT: Final = 300
 _FIRST_REJECTION: Final = 400
@@ -81,19 +82,12 @@ class Proxy:
         self.asker = asker
         self._first_bytes = first_bytes
 
-    async def serve(self, draft: Draft, cycle: Cycle) -> None:
-        """Answer the request; raises where stable gave no answer and nothing was sent yet.
+    def open(self, draft: Draft) -> Coroutine[Awaited | None, None, Opened]:
+        """The answer that the client will get, which `relay` is for; raises where stable gave none.
 
         `UpstreamFailure`, or `MalformedRequest` where stable is a variant and cannot write the body anew.
         """
-        opened = await self._open(draft)
-        try:
-            await self._relay(draft, opened, cycle)
-        finally:
-            opened.stream.close()
-
-    def _open(self, draft: Draft) -> Coroutine[Awaited | None, None, Opened]:
-        if draft.assignment.arm is not STABLE:
+        if draft.assignment.arm is not _STABLE:
             return self._ask_both(draft)
         return self._ask_maker(draft) if draft.continues else self._ask_stable(draft)
 
@@ -116,10 +110,10 @@ class Proxy:
         return opened
 
     async def _ask_stable(self, draft: Draft) -> Opened:
-        name = draft.route.stable.model
         taken = False
         try:
-            stream = await self._ask(draft, name, self.asker.deadlines(self.asker.target(name)), insist=True)
+            target = self.asker.target(draft.route.stable.model)
+            stream = await self._ask(draft, target, self.asker.deadlines(target), insist=True)
             try:
                 is_events = comes_as_events(stream.headers)
                 if (draft.presents_name or draft.continues) and not is_events:
@@ -141,7 +135,7 @@ class Proxy:
             stream.server.failed(f"status_{stream.status}")
         else:
             stream.server.answered()
-        return Opened(STABLE, stream, first, is_events=is_events)
+        return Opened(_STABLE, stream, first, is_events=is_events)
 
     async def _ask_maker(self, draft: Draft) -> Opened:
         """Stable's answer; where stable does not have the response that the request goes on with, the candidate's."""
@@ -162,12 +156,13 @@ class Proxy:
     async def _ask_candidate(self, draft: Draft) -> Opened | Refused:
         grant = draft.assignment.grant
         assert grant is not None
-        configured = self.asker.deadlines(self.asker.target(grant.candidate))
+        target = self.asker.target(grant.candidate)
+        configured = self.asker.deadlines(target)
         longest = self._first_bytes.deadline_seconds(
             draft.route.endpoint, stream=draft.stream, size=len(draft.asked.body), longest=configured.first_byte
         )
         try:
-            stream = await self._ask(draft, grant.candidate, configured.begun_within(longest), insist=False)
+            stream = await self._ask(draft, target, configured.begun_within(longest), insist=False)
         except UpstreamFailure as error:
             return Refused(error.kind, _NO_STATUS_CLASS)
         except MalformedRequest:
@@ -208,9 +203,9 @@ class Proxy:
         return Opened(CANDIDATE, stream, begun, is_events=is_events)
 
     def _ask(
-        self, draft: Draft, model: str, deadlines: Deadlines, *, insist: bool
+        self, draft: Draft, target: Target, deadlines: Deadlines, *, insist: bool
     ) -> Coroutine[Awaited | None, None, Stream]:
-        target = self.asker.target(model)
+        model = target.name
         one_of_several = len(target.places) > 1
 
         def write(place: Place) -> Outgoing:
@@ -226,7 +221,7 @@ class Proxy:
                 query=incoming.query,
                 place=place,
             )
-            draft.attempt_at = monotonic()
+            draft.attempt_at = clock()
             return request
 
         if not draft.follows:
@@ -236,18 +231,19 @@ class Proxy:
         asked_of = lacks if one_of_several else None
         return self.asker.open(model, write, deadlines, insist=insist, first=first, lacks=asked_of)
 
-    async def _relay(self, draft: Draft, opened: Opened, cycle: Cycle) -> None:
+    async def relay(self, draft: Draft, opened: Opened, cycle: Cycle) -> None:
+        """Send the answer to the client as it comes, and let go of it."""
         stream = opened.stream
         draft.answered, draft.status, draft.answer_headers = opened.arm, stream.status, stream.headers
         draft.relayed = True
         chunk, ended = opened.first, stream.complete
-        headers = end_to_end(stream.headers, ANSWER)
-        presented = presenter_of(draft.route.endpoint, draft.api, stream.headers) if draft.presents_name else None
-        shown = presented.feed(chunk) if presented else chunk
-        if presented:
-            headers = with_length(headers, len(shown) if ended else None)
-        cycle.start(stream.status, headers, _own_lines(draft, headers))
         try:
+            headers = end_to_end(stream.headers, ANSWER)
+            presented = presenter_of(draft.route.endpoint, draft.api, stream.headers) if draft.presents_name else None
+            shown = presented.feed(chunk) if presented else chunk
+            if presented:
+                headers = with_length(headers, len(shown) if ended else None)
+            cycle.start(stream.status, headers, _own_lines(draft, headers))
             while True:
                 draft.tee(chunk)
                 if ended:
@@ -265,13 +261,15 @@ class Proxy:
             draft.outcome = _outcome(stream.status)
             if stream.status < _FIRST_SERVER_ERROR:
                 stream.server.completed()
-            if opened.arm is STABLE and stream.status < _FIRST_REJECTION and draft.first_byte_at:
+            if opened.arm is _STABLE and stream.status < _FIRST_REJECTION and draft.first_byte_at:
                 self._first_bytes.observe(
                     draft.route.endpoint,
                     stream=draft.stream,
                     size=len(draft.asked.body),
                     ms=(draft.first_byte_at - draft.attempt_at) * 1000,
                 )
+        finally:
+            stream.close()
 
 
 def _broke(draft: Draft, opened: Opened, kind: str, cycle: Cycle) -> None:
@@ -312,7 +310,7 @@ def _own_lines(draft: Draft, passed: RawHeaders) -> bytes:
     else:
         own = b"x-request-id: %b\r\n" % request_id
     grant = draft.assignment.grant
-    named = _named(draft.route.endpoint, draft.answered is STABLE, grant.rollout if grant is not None else "")
+    named = _named(draft.route.endpoint, draft.answered is _STABLE, grant.rollout if grant is not None else "")
     own = b"%b%bx-driftgate-request-id: %b\r\n" % (own, named, request_id)
     return own + b"x-driftgate-fallback: %b\r\n" % draft.fallback.encode() if draft.fallback else own
 
