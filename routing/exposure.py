@@ -8,9 +8,9 @@ replaced whole, never changed.
 Not here: reading Redis (`store`) and choosing an arm (`assignment`).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from routing.bucketing import WEIGHT_SCALE
+from routing.bucketing import WEIGHT_SCALE, Draws
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,12 @@ class Route:
     expires_at: float = 0.0
     fence: int = 0
     latched: str = ""
+    draws: Draws | None = field(init=False, repr=False, compare=False)
+    """The grant's, made once for all requests that take this route."""
+
+    def __post_init__(self) -> None:
+        draws = Draws(self.grant.salt, self.grant.weight_bps) if self.grant is not None else None
+        object.__setattr__(self, "draws", draws)
 
     def live_grant(self, now: float) -> Grant | None:
         """The grant, while its lease runs at monotonic time `now`."""

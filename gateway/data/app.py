@@ -50,6 +50,7 @@ from shadow.exchange import Api, Outcome
 _JSON: Final = (b"content-type", b"application/json")
 _RESPONSES: Final = Api.RESPONSES
 _EMBEDDINGS: Final = Api.EMBEDDINGS
+_CANDIDATE: Final = CANDIDATE
 _CONTINUED: Final = AssignedBy.CONTINUED
 _API_OF: Final = dict(ROUTES)
 _FIRST_ID: Final = 1 << 32
@@ -191,7 +192,7 @@ class App:
         draft.follows = follows
         draft.made = made
         draft.opening = b"" if api is _RESPONSES else None
-        draft.captures = assignment.by.is_evidence or self._recorder.reads(asked)
+        draft.captures = assignment.is_evidence or self._recorder.reads(asked)
         return draft
 
     async def _pass(self, cycle: Cycle, endpoint: str, request_id: str) -> None:
@@ -255,15 +256,17 @@ class App:
             return NO_GRANT
         if not self._takes(grant.candidate, caller):
             return EXCLUDED
-        attributes = caller.attributes
+        attributes, draws = caller.attributes, route.draws
         if continues is not None:
-            return assign(grant, sticky or asked.request_id, pin, attributes=attributes, continues=continues)
+            return assign(
+                grant, sticky or asked.request_id, pin, attributes=attributes, continues=continues, draws=draws
+            )
         if pin is not None or sticky is None or not 0 < grant.weight_bps < WEIGHT_SCALE:
-            return assign(grant, sticky or asked.request_id, pin, attributes=attributes)
+            return assign(grant, sticky or asked.request_id, pin, attributes=attributes, draws=draws)
         shares = self._shares[route.endpoint]
         crowded = shares.is_crowded(grant, sticky)
-        assignment = assign(grant, sticky, attributes=attributes, crowded=crowded)
-        if assignment.arm is CANDIDATE and assignment.by.is_drawn:
+        assignment = assign(grant, sticky, attributes=attributes, crowded=crowded, draws=draws)
+        if assignment.arm is _CANDIDATE and assignment.is_drawn:
             shares.exposed(grant)
         return assignment
 

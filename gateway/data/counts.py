@@ -90,10 +90,10 @@ def counted(draft: Draft) -> tuple[str, ...]:
     """
     assignment = draft.assignment
     kept = assignment.grant is not None and assignment.grant.kept
-    if draft.outcome is _COMPLETED and assignment.by.is_drawn and not (draft.fallback or kept):
+    if draft.outcome is _COMPLETED and assignment.is_drawn and not (draft.fallback or kept):
         return _ON_STABLE if assignment.arm is STABLE else _ON_CANDIDATE
     names = [f"assigned.{assignment.arm}"]
-    if not assignment.by.is_drawn:
+    if not assignment.is_drawn:
         names.append(f"undrawn.{assignment.by}")
     if draft.outcome is Outcome.CANCELLED:
         names.append("cancelled")
@@ -114,7 +114,7 @@ def dropped(draft: Draft) -> tuple[str, ...]:
     How many drops an arm should have is known for each weight only, and for those that were drawn.
     """
     grant = draft.assignment.grant
-    if grant is None or grant.kept or not draft.assignment.by.is_drawn:
+    if grant is None or grant.kept or not draft.assignment.is_drawn:
         return ("handover_dropped",)
     return ("handover_dropped", f"handover_dropped.{grant.weight_bps}.{draft.assignment.arm}")
 

@@ -14,7 +14,6 @@ from gateway.upstream.encoding import plain
 from gateway.upstream.headers import RawHeaders
 from routing.arms import CANDIDATE, STABLE, Arm
 from routing.assignment import Assignment
-from routing.bucketing import key_hash
 from routing.exposure import Route
 from shadow.exchange import Api, Exchange, Outcome
 from shadow.windows import window_of
@@ -103,8 +102,9 @@ class Draft:
 
 def exchange_of(draft: Draft, now: float) -> Exchange:
     """The finished request as a shadow worker gets it. Only for requests assigned under a live grant."""
-    grant = draft.assignment.grant
+    grant, draws = draft.assignment.grant, draft.route.draws
     assert grant is not None
+    assert draws is not None
     asked = draft.asked
     vote = vote_key(draft.endpoint, asked, draft.sticky)
     answer = b"".join(draft.captured) if draft.capture_whole else None
@@ -124,8 +124,8 @@ def exchange_of(draft: Draft, now: float) -> Exchange:
         weight_bps=grant.weight_bps,
         assigned=draft.assignment.arm,
         answered=draft.answered,
-        pinned=not draft.assignment.by.is_evidence,
-        vote_key=key_hash(grant.salt, vote or asked.request_id),
+        pinned=not draft.assignment.is_evidence,
+        vote_key=draws.vote(vote or asked.request_id),
         keyless=vote is None,
         slices=slices(draft.endpoint, asked),
         started_at=draft.began_at,
@@ -139,8 +139,8 @@ def exchange_of(draft: Draft, now: float) -> Exchange:
         request_body=asked.body,
         answer_body=answer or b"",
         complete=answer is not None and draft.outcome is not _CANCELLED and not draft.broke,
-        unit="" if vote == draft.sticky else key_hash(grant.salt, draft.sticky or asked.request_id),
+        unit="" if vote == draft.sticky else draws.vote(draft.sticky or asked.request_id),
         window=window_of(draft.began_at, grant.started_at),
-        drawn=draft.assignment.by.is_drawn,
+        drawn=draft.assignment.is_drawn,
         data_class=asked.caller.data_class or "",
     )

@@ -55,7 +55,7 @@ class Recorder:
         if draft.assignment.by.is_set_apart:
             by = draft.assignment.by
             self._tally.count("driftgate_undrawn_total", ("endpoint", draft.route.endpoint), ("reason", by.value))
-        if grant is None or not draft.assignment.by.is_evidence:
+        if grant is None or not draft.assignment.is_evidence:
             return
         self._counts.add(draft.route.endpoint, grant.rollout, counted(draft))
         if self._handover is not None:

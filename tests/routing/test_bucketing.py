@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.bucketing import WEIGHT_SCALE, bucket, draw, fraction, key_hash
+from routing.bucketing import WEIGHT_SCALE, Draws, bucket, draw, fraction, key_hash
 from routing.purposes import Purpose
 
 keys = st.text(max_size=40)
@@ -20,6 +20,15 @@ def test_the_hash_never_changes() -> None:
 def test_a_bucket_is_a_basis_point(salt: str, key: str) -> None:
     """Every key lands in [0, 10,000)."""
     assert 0 <= bucket(salt, key) < WEIGHT_SCALE
+
+
+@given(salt=salts, key=keys)
+def test_what_is_drawn_at_a_weight_are_the_buckets_below_it(salt: str, key: str) -> None:
+    """A key is left out at a weight of its own bucket, and in at the next; at 0 none is in, at 10,000 every one."""
+    own = bucket(salt, key)
+    drawn = [Draws(salt, weight).on_candidate(key) for weight in (0, own, own + 1, WEIGHT_SCALE)]
+    assert drawn == [False, False, True, True]
+    assert Draws(salt, own).vote(key) == key_hash(salt, key)
 
 
 def test_buckets_are_uniform_over_keys() -> None:

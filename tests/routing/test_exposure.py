@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routing.bucketing import key_hash
 from routing.exposure import Generation, Grant, Observation, Route
 
 FIRST = Generation(number=0, model="v12", since_at=0.0, by="config")
@@ -23,6 +24,16 @@ def test_a_lease_runs_out_by_itself() -> None:
     route = ROUTE.observed(seen())
     assert route.live_grant(9.999) == GRANT
     assert route.live_grant(10.0) is None
+
+
+def test_a_route_draws_as_its_grant_says() -> None:
+    """By the grant's salt and weight, also after they have changed; without a grant there is nothing to draw."""
+    assert ROUTE.draws is None
+    for weight in (0, 10_000):
+        draws = ROUTE.observed(seen(replace(GRANT, weight_bps=weight))).draws
+        assert draws is not None
+        assert (draws.on_candidate("u"), draws.vote("u")) == (weight > 0, key_hash("salt", "u"))
+    assert ROUTE.observed(seen()).rolled_back("r1", 4).draws is None
 
 
 def test_a_renewal_extends_the_lease() -> None:
