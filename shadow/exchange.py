@@ -46,7 +46,7 @@ class Outcome(StrEnum):
     """An enumeration's own is Python code, and each request counts its outcome."""
 
 
-class Exchange(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+class Exchange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One request and what came of it. Instants are Unix seconds, durations milliseconds.
 
     `failure` is the candidate's own failure code where the assigned candidate failed (`refused`, `reset`, `timeout`,

@@ -107,40 +107,45 @@ def exchange_of(draft: Draft, now: float) -> Exchange:
     assert draws is not None
     asked = draft.asked
     vote = vote_key(draft.endpoint, asked, draft.sticky)
+    vote_hash, keyless = draws.vote(vote or asked.request_id), vote is None
+    unit_hash = "" if vote == draft.sticky else draws.vote(draft.sticky or asked.request_id)
     answer = b"".join(draft.captured) if draft.capture_whole else None
     if answer:
         answer = plain(draft.answer_headers, answer, CAPTURE_BYTES)
-    return Exchange(
-        request_id=asked.request_id,
-        endpoint=draft.route.endpoint,
-        api=draft.api,
-        stream=draft.stream,
-        rollout=grant.rollout,
-        candidate=grant.candidate,
-        stable=draft.route.stable.model,
-        salt=grant.salt,
-        epoch=grant.epoch,
-        stage=grant.stage,
-        weight_bps=grant.weight_bps,
-        assigned=draft.assignment.arm,
-        answered=draft.answered,
-        pinned=not draft.assignment.is_evidence,
-        vote_key=draws.vote(vote or asked.request_id),
-        keyless=vote is None,
-        slices=slices(draft.endpoint, asked),
-        started_at=draft.began_at,
-        first_byte_ms=draft.first_byte_ms(),
-        duration_ms=(now - draft.started_at) * 1000,
-        outcome=draft.outcome,
-        failure=draft.failure,
-        status=draft.status,
-        path=asked.incoming.path,
-        headers=tuple(asked.incoming.passed),
-        request_body=asked.body,
-        answer_body=answer or b"",
-        complete=answer is not None and draft.outcome is not _CANCELLED and not draft.broke,
-        unit="" if vote == draft.sticky else draws.vote(draft.sticky or asked.request_id),
-        window=window_of(draft.began_at, grant.started_at),
-        drawn=draft.assignment.is_drawn,
-        data_class=asked.caller.data_class or "",
+    complete = answer is not None and draft.outcome is not _CANCELLED and not draft.broke
+    pinned, drawn = not draft.assignment.is_evidence, draft.assignment.is_drawn
+    duration_ms = (now - draft.started_at) * 1000
+    return Exchange(  # in the order of its fields: a name given is looked for among all of them
+        asked.request_id,
+        draft.route.endpoint,
+        draft.api,
+        draft.stream,
+        grant.rollout,
+        grant.candidate,
+        draft.route.stable.model,
+        grant.salt,
+        grant.epoch,
+        grant.stage,
+        grant.weight_bps,
+        draft.assignment.arm,
+        draft.answered,
+        pinned,
+        vote_hash,
+        keyless,
+        slices(draft.endpoint, asked),
+        draft.began_at,
+        draft.first_byte_ms(),
+        duration_ms,
+        draft.outcome,
+        draft.failure,
+        draft.status,
+        asked.incoming.path,
+        tuple(asked.incoming.passed),
+        asked.body,
+        answer or b"",
+        complete,
+        unit_hash,
+        window_of(draft.began_at, grant.started_at),
+        drawn,
+        asked.caller.data_class or "",
     )

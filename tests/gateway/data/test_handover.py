@@ -9,11 +9,15 @@ from pathlib import Path
 import anyio
 import pytest
 
-from gateway.data.draft import Draft
+from gateway.data.draft import Draft, exchange_of
 from gateway.data.handover import HandOver
 from gateway.data.incoming import Incoming
 from gateway.data.sticky import Keyed
-from shadow.exchange import Exchange
+from routing.arms import Arm, AssignedBy
+from routing.assignment import Assignment
+from routing.bucketing import key_hash
+from routing.exposure import Generation, Grant, Route
+from shadow.exchange import Api, Exchange, Outcome
 from tests.gateway.data.harness import ShadowSide, data_plane
 from tests.gateway.model_server import answers, model_server, says, whole
 
@@ -49,6 +53,71 @@ def unspeakable(draft: Draft) -> Draft:
     head = Incoming(incoming.method, UNSPEAKABLE, incoming.query)
     draft.asked = Keyed(head, asked.body, asked.fields, asked.model_span, asked.caller, asked.request_id)
     return draft
+
+
+GRANT = Grant("chat-7", "v13", "pepper", weight_bps=2_500, stage=4, revision=9, epoch=6, started_at=1_000.0)
+
+
+def told(draft: Draft, sticky: str | None = "alice") -> Exchange:
+    """What is handed over of a draft that has been given a value of its own for every field."""
+    draft.route = Route("mail", Generation(3, "v12", 0.0, "ci"), GRANT)
+    draft.sticky, draft.began_at, draft.first_byte_at = sticky, 1_100.0, draft.started_at + 0.25
+    draft.outcome, draft.failure, draft.status = Outcome.REJECTED, "timeout", 422
+    return exchange_of(draft, draft.started_at + 0.5)
+
+
+async def test_everything_is_handed_over_under_its_own_name() -> None:
+    """An exchange is made of values in order, and each of them stands where its name is."""
+    drafts = await finished(5)
+    for draft in drafts:
+        draft.assignment = Assignment(Arm.CANDIDATE, AssignedBy.BUCKET, GRANT)
+    asked, now = drafts[0].asked, drafts[0].started_at + 0.5
+    plain = told(drafts[0])
+    assert plain == Exchange(
+        request_id=asked.request_id,
+        endpoint="mail",
+        api=Api.CHAT,
+        stream=False,
+        rollout="chat-7",
+        candidate="v13",
+        stable="v12",
+        salt="pepper",
+        epoch=6,
+        stage=4,
+        weight_bps=2_500,
+        assigned=Arm.CANDIDATE,
+        answered=Arm.STABLE,
+        pinned=False,
+        vote_key=key_hash("pepper", "alice"),
+        keyless=False,
+        slices=(),
+        started_at=1_100.0,
+        first_byte_ms=drafts[0].first_byte_ms(),
+        duration_ms=(now - drafts[0].started_at) * 1000,
+        outcome=Outcome.REJECTED,
+        failure="timeout",
+        status=422,
+        path="/v1/chat/completions",
+        headers=tuple(asked.incoming.passed),
+        request_body=asked.body,
+        answer_body=b"".join(drafts[0].captured),
+        complete=True,
+        unit="",
+        window=4,
+        drawn=True,
+        data_class="",
+    )
+    drafts[1].stream = True
+    drafts[2].assignment = Assignment(Arm.CANDIDATE, AssignedBy.PIN, GRANT)
+    drafts[3].assignment = Assignment(Arm.CANDIDATE, AssignedBy.RING, GRANT)
+    drafts[4].broke = "reset"
+    others = [told(drafts[1]), told(drafts[2]), told(drafts[3], None), told(drafts[4])]
+    assert [(it.stream, it.pinned, it.drawn, it.keyless, it.complete) for it in others] == [
+        (True, False, True, False, True),
+        (False, True, False, False, True),
+        (False, False, False, True, True),
+        (False, False, True, False, False),
+    ]
 
 
 async def test_a_shadow_worker_that_does_not_read_costs_drops_and_nothing_else() -> None:
