@@ -33,7 +33,7 @@ from gateway.data.origins import Made, Origins
 from gateway.data.passthrough import Passing, Passthrough, kept_response, makes_nothing
 from gateway.data.proxy import Proxy
 from gateway.data.record import Recorder
-from gateway.data.sticky import Keyed, sticky_key
+from gateway.data.sticky import Keyed, Keying, sticky_key
 from gateway.data.table import RouteTable
 from gateway.keys import Caller, KeyRing
 from gateway.upstream.errors import UpstreamFailure
@@ -54,7 +54,7 @@ _CANDIDATE: Final = CANDIDATE
 _CONTINUED: Final = AssignedBy.CONTINUED
 _API_OF: Final = dict(ROUTES)
 _FIRST_ID: Final = 1 << 32
-"""Requests are counted from here, so that each number has the same eight digits at its end."""
+"""Requests are counted from here, so that their numbers are of one length: nine digits, for the first 64 billion."""
 
 
 class Health(msgspec.Struct):
@@ -90,7 +90,7 @@ class App:
         health: Health,
         elsewhere: Elsewhere | None = None,
     ) -> None:
-        self._endpoints = dict(config.endpoints)
+        self._keyings = {name: Keying(endpoint) for name, endpoint in config.endpoints.items()}
         self._presenting = frozenset(
             name for name, endpoint in config.endpoints.items() if endpoint.present_model_as == "endpoint"
         )
@@ -115,7 +115,7 @@ class App:
         """Answer one request."""
         path = cycle.path
         api = _API_OF.get(path)
-        request_id = self._id_prefix + hex(self._next_id)[len("0x1") :]
+        request_id = self._id_prefix + hex(self._next_id)[len("0x") :]
         self._next_id += 1
         try:
             if api is not None and cycle.method == "POST":
@@ -181,12 +181,12 @@ class App:
 
     def _draft(self, asked: Keyed, route: Route, api: Api, started_at: float, follows: str) -> Draft:
         """The request, assigned."""
-        endpoint = self._endpoints[route.endpoint]
-        sticky = sticky_key(endpoint, asked)
+        keying = self._keyings[route.endpoint]
+        sticky = sticky_key(keying, asked)
         made = self._origins.of(route.endpoint, follows) if follows else None
         continues = Maker(made.model if made is not None else None) if follows else None
         assignment = self._assign(route, api, sticky, asked, started_at, continues)
-        draft = Draft(asked, endpoint, api, route, assignment, sticky, started_at, time())
+        draft = Draft(asked, keying, api, route, assignment, sticky, started_at, time())
         draft.presents_name = self._presents_name(route.endpoint, asked.incoming)
         draft.continues = assignment.by is _CONTINUED
         draft.follows = follows
@@ -360,7 +360,8 @@ def _malformed(error: MalformedRequest) -> ApiError:
 
 def _pin(asked: Keyed) -> Arm | None:
     """The arm that a caller with the right to it asks for."""
-    pin = asked.incoming.own.get(b"arm") if asked.caller.pin else None
+    own = asked.incoming.own
+    pin = own.get(b"arm") if own and asked.caller.pin else None
     if pin is None:
         return None
     try:

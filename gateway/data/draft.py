@@ -7,9 +7,8 @@ into values. It holds no connection and decides nothing.
 from time import monotonic
 from typing import Final
 
-from gateway.config.model import Endpoint
 from gateway.data.origins import OPENING_BYTES, Made
-from gateway.data.sticky import Keyed, slices, vote_key
+from gateway.data.sticky import Keyed, Keying, slices, vote_key
 from gateway.upstream.encoding import plain
 from gateway.upstream.headers import RawHeaders
 from routing.arms import CANDIDATE, STABLE, Arm
@@ -56,7 +55,7 @@ class Draft:
     def __init__(
         self,
         asked: Keyed,
-        endpoint: Endpoint,
+        keying: Keying,
         api: Api,
         route: Route,
         assignment: Assignment,
@@ -65,7 +64,7 @@ class Draft:
         began_at: float,
     ) -> None:
         self.asked = asked
-        self.endpoint = endpoint
+        self.keying = keying
         self.api = api
         self.route = route
         self.assignment = assignment
@@ -106,7 +105,7 @@ def exchange_of(draft: Draft, now: float) -> Exchange:
     assert grant is not None
     assert draws is not None
     asked = draft.asked
-    vote = vote_key(draft.endpoint, asked, draft.sticky)
+    vote = vote_key(draft.keying, asked, draft.sticky)
     vote_hash, keyless = draws.vote(vote or asked.request_id), vote is None
     unit_hash = "" if vote == draft.sticky else draws.vote(draft.sticky or asked.request_id)
     answer = b"".join(draft.captured) if draft.capture_whole else None
@@ -132,7 +131,7 @@ def exchange_of(draft: Draft, now: float) -> Exchange:
         pinned,
         vote_hash,
         keyless,
-        slices(draft.endpoint, asked),
+        slices(draft.keying, asked),
         draft.began_at,
         draft.first_byte_ms(),
         duration_ms,

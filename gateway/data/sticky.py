@@ -13,7 +13,11 @@ from gateway.keys import Caller
 from routing.request import RoutingFields, conversation_key, scalar_text, text_at
 
 _HEADER: Final = KeyKind.HEADER
+_BODY: Final = KeyKind.BODY
+_CALLER: Final = KeyKind.CALLER
+_CONVERSATION: Final = KeyKind.CONVERSATION
 _STICKY: Final = KeyKind.STICKY
+_REQUEST: Final = KeyKind.REQUEST
 LONGEST_SLICE_VALUE: Final = 64
 """Slice values are names; longer ones are cut, so that no prompt ends up in a counter's name."""
 
@@ -40,49 +44,66 @@ class Keyed:
         self.request_id: Final = request_id
 
 
-def sticky_key(endpoint: Endpoint, asked: Keyed) -> str | None:
+class Source:
+    """One place in a request, ready to be read: what the configuration says of it is looked up once."""
+
+    __slots__ = ("dimension", "header", "kind", "name", "path")
+
+    def __init__(self, source: KeySource) -> None:
+        self.kind: Final = source.kind
+        self.name: Final = source.name
+        self.header: Final = source.name.encode()
+        self.path: Final = tuple(source.name.split("."))
+        self.dimension: Final = str(source)
+
+
+class Keying:
+    """The sources of one endpoint's keys: who is assigned, who is counted, and into which slices."""
+
+    __slots__ = ("slices", "sticky_by", "vote_by")
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.sticky_by: Final = tuple(Source(source) for source in endpoint.sticky_by)
+        self.vote_by: Final = Source(endpoint.vote_by)
+        self.slices: Final = tuple(Source(source) for source in endpoint.slices)
+
+
+def sticky_key(keying: Keying, asked: Keyed) -> str | None:
     """The key that decides the arm; None where the request brought none."""
-    if asked.caller.pin and (given := asked.incoming.own.get(b"key")):
+    if (own := asked.incoming.own) and asked.caller.pin and (given := own.get(b"key")):
         return given.decode("latin-1")
-    for source in endpoint.sticky_by:
+    for source in keying.sticky_by:
         key = read_source(source, asked)
         if key is not None:
             return key
     return None
 
 
-def vote_key(endpoint: Endpoint, asked: Keyed, sticky: str | None) -> str | None:
+def vote_key(keying: Keying, asked: Keyed, sticky: str | None) -> str | None:
     """The key that counts once as evidence; None: the request stands for itself."""
-    kind = endpoint.vote_by.kind
-    if kind is _STICKY:
-        return sticky
-    return asked.request_id if kind is KeyKind.REQUEST else read_source(endpoint.vote_by, asked)
+    return sticky if keying.vote_by.kind is _STICKY else read_source(keying.vote_by, asked)
 
 
-def slices(endpoint: Endpoint, asked: Keyed) -> tuple[tuple[str, str], ...]:
+def slices(keying: Keying, asked: Keyed) -> tuple[tuple[str, str], ...]:
     """(dimension, value) of each declared slice that the request has a value for."""
-    if not endpoint.slices and not asked.incoming.own:
+    own = asked.incoming.own
+    if not keying.slices and not own:
         return ()
-    found = [(str(source), read_source(source, asked)) for source in endpoint.slices]
-    if asked.caller.pin and (given := asked.incoming.own.get(b"slice")):
+    found = [(source.dimension, read_source(source, asked)) for source in keying.slices]
+    if asked.caller.pin and (given := own.get(b"slice")):
         found.append(("slice", given.decode("latin-1")))
     return tuple((dimension, value[:LONGEST_SLICE_VALUE]) for dimension, value in found if value)
 
 
-def read_source(source: KeySource, asked: Keyed) -> str | None:
+def read_source(source: Source, asked: Keyed) -> str | None:
     """The text at one source; None where it is absent or empty."""
-    if source.kind is _HEADER:
-        return asked.incoming.header(source.name.encode())
-    match source.kind:
-        case KeyKind.BODY if source.name == "user":
-            return scalar_text(asked.fields.user)
-        case KeyKind.BODY:
-            return text_at(asked.body, tuple(source.name.split(".")))
-        case KeyKind.CALLER:
-            return asked.caller.tenant if source.name == "tenant" else asked.caller.name
-        case KeyKind.CONVERSATION:
-            return conversation_key(asked.body)
-        case KeyKind.REQUEST:
-            return asked.request_id
-        case KeyKind.STICKY | KeyKind.TASK | KeyKind.LANGUAGE:
-            return None  # the last two are read off the request where it is compared
+    kind = source.kind
+    if kind is _HEADER:
+        return asked.incoming.header(source.header)
+    if kind is _BODY:
+        return scalar_text(asked.fields.user) if source.name == "user" else text_at(asked.body, source.path)
+    if kind is _CALLER:
+        return asked.caller.tenant if source.name == "tenant" else asked.caller.name
+    if kind is _CONVERSATION:
+        return conversation_key(asked.body)
+    return asked.request_id if kind is _REQUEST else None  # a task and a language are read where it is compared
