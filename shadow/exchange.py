@@ -10,6 +10,7 @@ or a clock. It is a msgspec struct, not a dataclass, since one is made for each 
 fifth of the time (0.7 µs for 3.5).
 """
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
@@ -59,8 +60,12 @@ class Exchange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     `drawn`: the arm was drawn by hash at `weight_bps`. Where it was not (a ring's member, a crowded key) the exchange
     is no split evidence, and may still be compared in a pair. `data_class` is the class of the caller's data, empty
     without one: no model may see this exchange that does not accept it.
+
+    What is long comes first: the encoder has then room for all the rest, and does not find it little by little.
     """
 
+    request_body: bytes
+    answer_body: bytes
     request_id: str
     endpoint: str
     api: Api
@@ -86,8 +91,6 @@ class Exchange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     status: int
     path: str
     headers: tuple[tuple[bytes, bytes], ...]
-    request_body: bytes
-    answer_body: bytes
     complete: bool
     unit: str = ""
     window: int = UNKNOWN
@@ -131,13 +134,10 @@ this one with `msgspec.structs.replace`."""
 MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
 """No frame is longer. A data worker sends an over-size exchange without its bodies, `complete=False`."""
 
-_encoder = msgspec.msgpack.Encoder()
+encode: Final[Callable[[Exchange], bytes]] = msgspec.msgpack.Encoder().encode
+"""The exchange as one frame's payload (the 4-byte big-endian length before it is the transport's)."""
+
 _decoder = msgspec.msgpack.Decoder(Exchange)
-
-
-def encode(exchange: Exchange) -> bytes:
-    """The exchange as one frame's payload (the 4-byte big-endian length before it is the transport's)."""
-    return _encoder.encode(exchange)
 
 
 def decode(payload: bytes) -> Exchange:

@@ -115,6 +115,8 @@ def exchange_of(draft: Draft, now: float) -> Exchange:
     pinned, drawn = not draft.assignment.is_evidence, draft.assignment.is_drawn
     duration_ms = (now - draft.started_at) * 1000
     return Exchange(  # in the order of its fields: a name given is looked for among all of them
+        asked.body,
+        answer or b"",
         asked.request_id,
         draft.route.endpoint,
         draft.api,
@@ -140,8 +142,6 @@ def exchange_of(draft: Draft, now: float) -> Exchange:
         draft.status,
         asked.incoming.path,
         tuple(asked.incoming.passed),
-        asked.body,
-        answer or b"",
         complete,
         unit_hash,
         window_of(draft.began_at, grant.started_at),

@@ -74,6 +74,8 @@ async def test_everything_is_handed_over_under_its_own_name() -> None:
     asked, now = drafts[0].asked, drafts[0].started_at + 0.5
     plain = told(drafts[0])
     assert plain == Exchange(
+        request_body=asked.body,
+        answer_body=b"".join(drafts[0].captured),
         request_id=asked.request_id,
         endpoint="mail",
         api=Api.CHAT,
@@ -99,8 +101,6 @@ async def test_everything_is_handed_over_under_its_own_name() -> None:
         status=422,
         path="/v1/chat/completions",
         headers=tuple(asked.incoming.passed),
-        request_body=asked.body,
-        answer_body=b"".join(drafts[0].captured),
         complete=True,
         unit="",
         window=4,
