@@ -27,10 +27,15 @@ from mypyc.build import mypycify
 config, built, *modules = sys.argv[1:]
 options = ["--config-file", config, "--cache-dir", "/dev/null"]
 extensions = mypycify([*options, *modules], group_name="driftgate", target_dir=f"{built}/c", debug_level="0")
+for extension in extensions:
+    extension.extra_compile_args.append("-fvisibility=hidden")
 command = ["build_ext", "--build-lib", f"{built}/lib", "--build-temp", f"{built}/temp"]
 setup(name="driftgate", packages=[], py_modules=[], ext_modules=extensions, script_args=command)
 """
-"""What setuptools is asked for, in a process of its own since mypyc ends it where a type is wrong."""
+"""What setuptools is asked for, in a process of its own since mypyc ends it where a type is wrong.
+
+Hidden: otherwise each call of one of our functions by another could be meant for a third library's, and is looked up.
+"""
 
 
 class Compiled(BuildHookInterface[BuilderConfig]):

@@ -7,7 +7,8 @@ P  `exposure`    grants, generations, and the route a worker serves from
 P  `stored`      leases and generations as they are stored, for two versions at once
 P  `assignment`  which arm a key gets, and why
 P  `crowding`    the cap on actual exposure: keys so big that one would be the canary
-P  `request`     the routing fields of a body, and the splice of its model
+P  `request`     the routing fields of a body, and what variants change in it
+P  `model_name`  where a body names its model, and the splice of another name
 P  `names`       the names of everything kept in Redis
 P  `wording`     weights, times and sums as people read them
 P  `address`     where Redis is: one URL of five kinds

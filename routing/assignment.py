@@ -22,14 +22,16 @@ class Assignment:
     A plain class, as what each request looks at most: compiled, its attributes have a fixed place.
     """
 
-    __slots__ = ("arm", "by", "grant", "is_drawn", "is_evidence")
+    __slots__ = ("arm", "by", "grant", "is_drawn", "is_evidence", "is_set_apart")
 
     def __init__(self, arm: Arm, by: AssignedBy, grant: Grant | None) -> None:
         self.arm: Final = arm
         self.by: Final = by
         self.grant: Final = grant
-        self.is_drawn: Final = by.is_drawn
-        self.is_evidence: Final = by.is_evidence
+        drawn = by is _BUCKET  # as nearly all are: what follows is looked up by name for the others alone
+        self.is_drawn: Final = drawn or by.is_drawn
+        self.is_evidence: Final = drawn or by.is_evidence
+        self.is_set_apart: Final = not drawn and by.is_set_apart
 
 
 class Maker(msgspec.Struct, frozen=True):

@@ -44,7 +44,8 @@ from routing.bucketing import WEIGHT_SCALE
 from routing.crowding import KeyShares
 from routing.errors import MalformedRequest
 from routing.exposure import Route
-from routing.request import RoutingFields, model_span, read
+from routing.model_name import model_span
+from routing.request import RoutingFields, read
 from shadow.exchange import Api, Outcome
 
 _JSON: Final = (b"content-type", b"application/json")

@@ -105,7 +105,7 @@ class Proxy:
         draft.failure = _unless_shared(answer, opened.stream.status // 100)
         # a pinned request, or one whose conversation the server may not know, may fail for its own reasons: a breaker
         # that it opened would be felt by everybody, as a burst of failures
-        if draft.failure and answer.server is not None and draft.assignment.by.is_evidence:
+        if draft.failure and answer.server is not None and draft.assignment.is_evidence:
             answer.server.failed(answer.kind)
         return opened
 

@@ -52,7 +52,7 @@ class Recorder:
                 if draft.follows and draft.made is None and draft.outcome is Outcome.COMPLETED:
                     self._origins.note(draft.route.endpoint, draft.follows, maker)  # it was there
         grant = draft.assignment.grant
-        if draft.assignment.by.is_set_apart:
+        if draft.assignment.is_set_apart:
             by = draft.assignment.by
             self._tally.count("driftgate_undrawn_total", ("endpoint", draft.route.endpoint), ("reason", by.value))
         if grant is None or not draft.assignment.is_evidence:

@@ -6,11 +6,14 @@ The body is the application's own, with the model's name spliced in where it dif
 
 from collections.abc import Mapping
 
+import msgspec
+
 from gateway.config.model import Model
 from gateway.upstream.headers import RawHeaders
 from gateway.upstream.outgoing import Outgoing
 from gateway.upstream.target import Http, Place, Target, parse_base_url
-from routing.request import merged, with_model, with_system_prompt
+from routing.model_name import with_model
+from routing.request import merged, with_system_prompt
 
 _MESSAGES_PATH = "/v1/messages"
 
@@ -48,6 +51,7 @@ class _Way:
         self.origin = place.origin
         self.name = target.name
         self.model = target.model
+        self.written_model = msgspec.json.encode(target.model)
         self.rewrites_body = target.rewrites_body
         self.own = frozenset(name for name, _ in target.headers)
 
@@ -85,7 +89,7 @@ class Preparer:
         if way.rewrites_body:
             body = _written_anew(target, path, body)
         elif model != way.model:
-            body = with_model(body, way.model, span)
+            body = with_model(body, way.written_model, span)
         head = b"%b%d\r\n%b\r\n" % (way.start, len(body), _lines(headers, way.own))
         return Outgoing(way.origin, head, body, model=way.name)
 

@@ -26,7 +26,8 @@ with atheris.instrument_imports(include=["routing", "shadow", "gateway"]):
     from gateway.upstream.encoding import opening, plain
     from routing import request
     from routing.errors import MalformedRequest
-    from routing.request import conversation_key, merged, model_span, with_model, with_system_prompt
+    from routing.model_name import model_span, with_model
+    from routing.request import conversation_key, merged, with_system_prompt
     from shadow.answer import Unreadable
     from shadow.capture import ask_of, read_answer, read_request
     from shadow.comparison import read as read_signals
@@ -50,7 +51,7 @@ def routing_fields(data: bytes) -> None:
         span = model_span(data)
     except MalformedRequest:
         return
-    changed = with_model(data, "m-2", span)
+    changed = with_model(data, b'"m-2"', span)
     assert changed[: span[0]] == data[: span[0]]
     assert changed[len(changed) - (len(data) - span[1]) :] == data[span[1] :]
     assert json.loads(data[slice(*span)]) == fields.model

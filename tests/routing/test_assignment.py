@@ -32,21 +32,21 @@ def test_without_a_grant_everyone_is_on_stable_and_nothing_counts() -> None:
     """No live lease: stable, and no evidence, even where a pin asks for the candidate."""
     for pin in (None, Arm.CANDIDATE):
         assignment = assign(None, "anyone", pin)
-        assert (assignment.arm, assignment.by, assignment.by.is_evidence) == (Arm.STABLE, AssignedBy.NO_GRANT, False)
+        assert (assignment.arm, assignment.by, assignment.is_evidence) == (Arm.STABLE, AssignedBy.NO_GRANT, False)
 
 
 def test_a_pin_wins_and_is_never_evidence() -> None:
     """Pinned traffic goes where it asks to, and is left out of the evidence."""
     for arm in Arm:
         assignment = assign(GRANT, "anyone", arm)
-        assert (assignment.arm, assignment.by.is_evidence) == (arm, False)
+        assert (assignment.arm, assignment.is_evidence) == (arm, False)
 
 
 def test_assignment_by_bucket_is_evidence_on_both_arms() -> None:
     """Both arms of the split are counted, or there would be nothing to compare with."""
     arms = {assign(replace(GRANT, weight_bps=5_000), f"u{n}").arm for n in range(50)}
     assert arms == {Arm.STABLE, Arm.CANDIDATE}
-    assert all(assign(GRANT, f"u{n}").by.is_evidence for n in range(50))
+    assert all(assign(GRANT, f"u{n}").is_evidence for n in range(50))
 
 
 RING = replace(GRANT, weight_bps=0, include=("ring:beta", "tenant:pilot"), exclude=("tenant:bank",))
@@ -57,7 +57,7 @@ def test_a_ring_is_on_the_candidate_whatever_its_bucket(key: str) -> None:
     """At weight 0, too; it is counted in pairs, and was drawn by nobody."""
     assignment = assign(RING, key, attributes=frozenset({"key:app", "ring:beta"}))
     assert (assignment.arm, assignment.by) == (Arm.CANDIDATE, AssignedBy.RING)
-    assert (assignment.by.is_evidence, assignment.by.is_drawn) == (True, False)
+    assert (assignment.is_evidence, assignment.is_drawn) == (True, False)
     assert assign(RING, key, attributes=frozenset({"key:app", "ring:internal"})).arm is Arm.STABLE
 
 

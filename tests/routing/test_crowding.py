@@ -91,7 +91,7 @@ def test_leaving_big_keys_out_favours_neither_arm() -> None:
         shares, grant = KeyShares(), replace(GRANT, salt=f"s{n}", weight_bps=500)
         total = 0.0
         for key, assignment in assigned(shares, ["big"] * 285, grant):
-            if key == "big" and assignment.by.is_drawn:
+            if key == "big" and assignment.is_drawn:
                 total += 1 / weight if assignment.arm is Arm.CANDIDATE else -1 / (1 - weight)
         sums.append(total)
     mean = sum(sums) / len(sums)
