@@ -13,6 +13,7 @@ from loadtest.bench.ways import STREAMED
 
 _DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
 _ON: Final = "driftgate, everything on"
+_OFF: Final = "driftgate, no rollout"
 _INTERPRETED: Final = f"{_ON}, interpreted"
 _SPLIT: Final = "Envoy, split and mirrored"
 _WHOLE: Final = (
@@ -138,6 +139,10 @@ def _goals(figures: Figures) -> list[tuple[str, float | None, float, bool]]:
         mine, theirs = figures.middle(way, figure), figures.middle(other, figure)
         return mine / theirs if mine is not None and theirs else None
 
+    def surcharge(figure: str) -> float | None:
+        much, little = figures.middle(_ON, figure), figures.middle(_OFF, figure)
+        return much - little if much is not None and little is not None else None
+
     streams = f"{_ON}{STREAMED}"
     stall, straight = figures.middle(streams, "stall 500"), figures.middle(f"direct{STREAMED}", "stall 500")
     return [
@@ -145,6 +150,12 @@ def _goals(figures: Figures) -> list[tuple[str, float | None, float, bool]]:
         ("the same: below 1.75 first", ratio(_ON, "Envoy", "cpu 1600"), 1.75, True),
         (f"the same at {EVEN_RATE:,.0f} requests/s: below 1", ratio(_ON, "Envoy", "cpu even"), 1.0, True),
         ("the same, × Envoy's that splits and mirrors: below 1", ratio(_ON, _SPLIT, "cpu 1600"), 1.0, True),
+        (
+            f"CPU µs that a request under a rollout costs more, all handed over ({EVEN_RATE:,.0f} requests/s): below 25",
+            surcharge("cpu even"),
+            25.0,
+            True,
+        ),
         ("CPU per request of LiteLLM ÷ ours: at least 50", ratio("LiteLLM", _ON, "cpu 1600"), 50.0, False),
         ("requests/s of one core, × Envoy's: at least 0.5", ratio(_ON, "Envoy", "rate 1600"), 0.5, False),
         ("requests/s of one core, × vllm-router's: at least 0.5", ratio(_ON, "vllm-router", "rate 1600"), 0.5, False),

@@ -30,6 +30,7 @@ def test_the_page_shows_medians_ranges_and_goals() -> None:
     assert "| CPU per request, everything on, × Envoy's: below 1 | 1.25 | no |" in text
     assert "| the same: below 1.75 first | 1.25 | yes |" in text
     assert "| CPU per request of LiteLLM ÷ ours: at least 50 | not measured in this run | – |" in text
+    assert "all handed over (1,000 requests/s): below 25 | not measured in this run | – |" in text
     assert "- litellm gave no answer\n" in text
     assert "cores are shared.\nOn Python 3.\n" in text
 
@@ -40,6 +41,12 @@ def test_the_page_judges_the_compiled_data_path_and_shows_the_other() -> None:
     assert "| CPU per request, everything on, × Envoy's: below 1 | 0.75 | yes |" in both
     assert "The goals are judged by the compiled one." in both
     assert "compiled" not in page(Page([measured(ON, 60.0)], "1 round"))
+
+
+def test_what_a_rollout_adds_is_a_goal_of_its_own() -> None:
+    """Where nothing was dropped: the cost beside the same gateway without a rollout."""
+    ways = [measured(ON, 60.0, **{"cpu even": 130.0}), measured("driftgate, no rollout", 50.0, **{"cpu even": 99.5})]
+    assert "all handed over (1,000 requests/s): below 25 | 30.50 | no |" in page(Page(ways, "1 round"))
 
 
 def test_streams_have_a_table_of_their_own() -> None:
