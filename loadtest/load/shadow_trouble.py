@@ -1,14 +1,19 @@
-"""What a slow candidate, or one that is gone, costs stable's users: `python -m loadtest.load.slow_candidate`.
+"""What a shadow side in trouble costs stable's users: `python -m loadtest.load.shadow_trouble`.
 
-A whole gateway mirrors every request of a steady application and stays at 0 %, so each answer is stable's. In turn the
-candidate is well, and so slow that mirrors pile up and are shed; at the end it is killed. Printed are the
-users' p50 and p99 in each kind of period: ratios of one run, on one machine. Ends with 0 only if nobody failed and
-nothing was concluded about the candidate from its silence.
+A whole gateway mirrors every request of a steady application and stays at 0 %, so each answer is stable's. In turn all
+is well, the candidate is so slow that mirrors pile up and are shed, and the shadow worker stands still, so that what is
+handed over piles up before it; at the end the candidate is killed. Printed are the users' p50 and p99 in each kind of
+period: ratios of one run, on one machine. Ends with 0 only if nobody failed and nothing was concluded about the
+candidate from its silence.
 """
 
+import os
+import signal
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 from time import monotonic, sleep
@@ -24,7 +29,10 @@ SETTLE_SECONDS: Final = 1.5
 """After each change, not counted."""
 SLOW_SECONDS: Final = 20.0
 RATE: Final = 100.0
-KINDS: Final = ("well", "slow", "gone")
+WELL: Final = "all is well"
+SLOW: Final = f"the candidate takes {SLOW_SECONDS:.0f} s"
+STILL: Final = "the shadow worker stands still"
+GONE: Final = "the candidate is gone"
 _CONFIG: Final = """\
 listen: {{data: 127.0.0.1:{data}, admin: 127.0.0.1:{admin}}}
 workers: 1
@@ -57,12 +65,15 @@ def play(place: Path) -> tuple[Periods, list[str]]:
             found: Periods = defaultdict(list)
             for _ in range(ROUNDS):
                 pair.candidate.behave()
-                found["well"].append(_period(asking))
+                found[WELL].append(_period(asking))
                 pair.candidate.behave(first_byte_seconds=SLOW_SECONDS)
-                found["slow"].append(_period(asking))
+                found[SLOW].append(_period(asking))
+                pair.candidate.behave()
+                with _standing_still(gateway):
+                    found[STILL].append(_period(asking))
             rollout = gateway.rollout("chat")
             processes.kill("candidate")
-            found["gone"] = [_period(asking) for _ in range(ROUNDS)]
+            found[GONE] = [_period(asking) for _ in range(ROUNDS)]
             ended = gateway.rollout("chat")
         gateway.http.close()
     requests = rollout["requests"]
@@ -72,6 +83,17 @@ def play(place: Path) -> tuple[Periods, list[str]]:
     if rollout["phase"] != "shadowing" or any(row["verdict"] == "harm" for row in rollout["signals"]):
         problems.append(f"the rollout is {rollout['phase']}: {rollout['reason']}")
     return found, problems
+
+
+@contextmanager
+def _standing_still(gateway: Gateway) -> Iterator[None]:
+    """Its shadow worker is stopped meanwhile, as if the machine had nothing left for it."""
+    (worker,) = gateway.children("child shadow")
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(worker, signal.SIGCONT)
 
 
 def _period(asking: Application) -> list[float]:
@@ -85,18 +107,17 @@ def main() -> int:
     """Play, and print the medians over the periods, and each kind's ratio to the candidate that is well."""
     with tempfile.TemporaryDirectory(prefix="dg-slow-") as made:
         found, problems = play(Path(made))
-    print("| the candidate is | periods | answers | p50 ms | p99 ms | p99, times that of a candidate that is well |")
+    print("| | periods | answers | p50 ms | p99 ms | p99, times that where all is well |")
     print("|---|---|---|---|---|---|")
     usual = 0.0
-    for kind in KINDS:
-        periods = found[kind]
+    for kind, periods in found.items():
         middle = median(median(period) for period in periods)
         late = median(quantiles(period, n=100)[98] for period in periods)
         usual = usual or late
         number = sum(map(len, periods))
         print(f"| {kind} | {len(periods)} | {number:,} | {middle:.1f} | {late:.1f} | {late / usual:.2f} |")
     for problem in problems:
-        print(f"slow candidate: {problem}", file=sys.stderr)
+        print(f"shadow trouble: {problem}", file=sys.stderr)
     return 1 if problems else 0
 
 
