@@ -28,7 +28,7 @@ config, built, *modules = sys.argv[1:]
 options = ["--config-file", config, "--cache-dir", "/dev/null"]
 extensions = mypycify([*options, *modules], group_name="driftgate", target_dir=f"{built}/c", debug_level="0")
 for extension in extensions:
-    extension.extra_compile_args.append("-fvisibility=hidden")
+    extension.extra_compile_args = [*extension.extra_compile_args, "-fvisibility=hidden"]
 command = ["build_ext", "--build-lib", f"{built}/lib", "--build-temp", f"{built}/temp"]
 setup(name="driftgate", packages=[], py_modules=[], ext_modules=extensions, script_args=command)
 """

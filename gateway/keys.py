@@ -19,8 +19,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Final, Protocol
+
+from gateway.roles import Role
 
 SECRET_VARIABLE: Final = "DRIFTGATE_KEY_SECRET"  # noqa: S105  # the variable's name, not a secret
 """The environment variable that holds the HMAC secret."""
@@ -37,16 +38,6 @@ SHELF_DIGITS: Final = 8
 
 class KeySecretMissing(Exception):
     """Keys are configured, but DRIFTGATE_KEY_SECRET is not, or is too short. The message says what to do."""
-
-
-class Role(StrEnum):
-    """What a key is for. `app` asks models; the others operate, each including those before it."""
-
-    APP = "app"
-    VIEWER = "viewer"
-    OPERATOR = "operator"
-    DEPLOYER = "deployer"
-    ADMIN = "admin"
 
 
 _RANK: Final[Mapping[Role, int]] = {Role.APP: 0, Role.VIEWER: 1, Role.OPERATOR: 2, Role.DEPLOYER: 3, Role.ADMIN: 4}

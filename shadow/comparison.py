@@ -194,6 +194,9 @@ class Missing:
 
 
 def _assigned_failed(exchange: Exchange) -> bool:
+    """Whether the assigned arm did. Where the client left nobody knows: it could have been the request's own fault."""
+    if exchange.outcome is Outcome.CANCELLED:
+        return False
     return bool(exchange.failure) or exchange.answered is not exchange.assigned or exchange.outcome is Outcome.FAILED
 
 
@@ -226,9 +229,7 @@ def _bin(value: float) -> str:
 
 
 def _first_byte(exchange: Exchange) -> str | Missing:
-    if exchange.answered is not exchange.assigned:
-        return Event.LOST
-    if exchange.first_byte_ms > 0.0:
+    if exchange.answered is exchange.assigned and exchange.first_byte_ms > 0.0:
         return Event.bin_of(exchange.first_byte_ms)
     return Missing("cancelled") if exchange.outcome is Outcome.CANCELLED else Event.LOST
 

@@ -52,7 +52,7 @@ class Exchange(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `failure` is the candidate's own failure code where the assigned candidate failed (`refused`, `reset`, `timeout`,
     `status_503`, `stream_error`, `tls`, …), even when stable then answered; `answered` is the arm whose bytes are in
-    `answer_body`. `vote_key` is 32 hex digits (`routing.bucketing.key_hash`); `keyless` says that the client gave no
+    `answer_body`. `vote_key` is 32 hex digits (`routing.bucketing.Draws.vote`); `keyless` says that the client gave no
     key, so the request id stands in for one. `unit` is the same of the key that was assigned by, empty where that is
     the voting key. `window` is the window of time in which it was assigned (`shadow.windows`). `slices` are (dimension,
     value) pairs. `headers` are the end-to-end request headers that a mirror repeats (never credentials).

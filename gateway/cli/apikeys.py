@@ -25,7 +25,8 @@ from gateway.config.keyfile import HashPlace, hash_place
 from gateway.config.load import examine, examine_file
 from gateway.config.model import Config, KeySpec
 from gateway.config.units import duration
-from gateway.keys import SECRET_VARIABLE, UNTIL, KeySecretMissing, Role, new_token, stored_hash, until_of
+from gateway.keys import SECRET_VARIABLE, UNTIL, KeySecretMissing, new_token, stored_hash, until_of
+from gateway.roles import Role
 from gateway.supervisor.places import holder_of
 
 File: TypeAlias = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]

@@ -15,8 +15,8 @@ from gateway.config.fields import PLACEHOLDER, REVOKED, KeyKind
 from gateway.config.model import Config, KeySpec
 from gateway.config.plans import LIMITS, BudgetSpec, PlanSpec, limits_of
 from gateway.config.variants import FIXED_BY_GATEWAY
-from gateway.keys import Role
 from gateway.own import installed
+from gateway.roles import Role
 from rollback.plan import BudgetClass
 from routing.address import Kind
 from shadow.signals.catalogue import LOG_RATIOS

@@ -36,7 +36,7 @@ from gateway.config.fields import (
 )
 from gateway.config.labels import JudgeSpec, ReviewSpec
 from gateway.config.plans import PlanSpec, Section
-from gateway.keys import Role
+from gateway.roles import Role
 from rollback.errors import InvalidPlan
 from rollback.plan import Plan
 from routing.address import RedisAddress, parse

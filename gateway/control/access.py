@@ -13,7 +13,8 @@ from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
 from gateway.dashboard.sessions import COOKIE, caller_of
-from gateway.keys import Caller, KeyRing, Role, bearer
+from gateway.keys import Caller, KeyRing, bearer
+from gateway.roles import Role
 
 NEEDS: Final = "needs"
 """The route option that declares who may call it: a role's value, or `anybody`."""

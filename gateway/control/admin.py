@@ -22,7 +22,8 @@ from gateway.control.forecasting import Supposed
 from gateway.control.labelling import REVIEW
 from gateway.control.operations import Wish
 from gateway.control.views import View, entry_view
-from gateway.keys import Caller, Role
+from gateway.keys import Caller
+from gateway.roles import Role
 from gateway.version import __version__
 from rollback.again import exported
 from rollback.errors import NotPossible

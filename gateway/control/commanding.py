@@ -15,8 +15,8 @@ from gateway.control.desk import AdminRequest, Desk, actor_of, desk_of
 from gateway.control.operations import Started, Wish
 from gateway.control.rolling import Order
 from gateway.control.views import View, rollout_view
-from gateway.keys import Role
 from gateway.plain import one_line
+from gateway.roles import Role
 from rollback.errors import NotPossible
 
 

@@ -14,7 +14,7 @@ from gateway.control.access import open_to
 from gateway.control.desk import AdminRequest, actor_of, desk_of
 from gateway.control.reviewing import Refused, Show
 from gateway.control.views import View
-from gateway.keys import Role
+from gateway.roles import Role
 
 
 class LabelBody(msgspec.Struct, forbid_unknown_fields=True):

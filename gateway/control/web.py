@@ -19,7 +19,8 @@ from gateway.control.problems import HANDLERS
 from gateway.dashboard import pages
 from gateway.dashboard.recording import Recorder
 from gateway.dashboard.signing import wall_clock
-from gateway.keys import KeyRing, Role
+from gateway.keys import KeyRing
+from gateway.roles import Role
 from gateway.version import __version__
 
 LARGEST_BODY: Final = 64 * 1024

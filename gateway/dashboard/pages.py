@@ -25,7 +25,8 @@ from gateway.dashboard.recording import Recorder
 from gateway.dashboard.shapes import shapes
 from gateway.dashboard.templates import environment
 from gateway.dashboard.trend import row_of
-from gateway.keys import Caller, KeyRing, Role
+from gateway.keys import Caller, KeyRing
+from gateway.roles import Role
 from rollback.again import Row, intervals
 from rollback.ahead import Ahead
 from rollback.audit import AuditEntry

@@ -14,7 +14,7 @@ from litestar.params import FromPath, FromQuery
 from gateway.control.access import open_to
 from gateway.control.desk import Desk
 from gateway.control.reviewing import Show
-from gateway.keys import Role
+from gateway.roles import Role
 
 SHOWN: dict[Show, int] = {Show.WAITING: 1, Show.GAINED: 20, Show.LOST: 20}
 """Pairs on a page: one that waits, since a label is about one; what is only read comes in twenties."""

@@ -18,7 +18,8 @@ from litestar.response import Redirect
 
 from gateway.control.access import ANYBODY, NEEDS
 from gateway.dashboard.sessions import COOKIE, SESSION_SECONDS, opened
-from gateway.keys import KeyRing, Role
+from gateway.keys import KeyRing
+from gateway.roles import Role
 
 _Request = Request[Any, Any, Any]
 

@@ -237,7 +237,7 @@ class App:
         return not self._has_classes or self._asked_models[model].takes(caller.data_class)
 
     def _must_take(self, route: Route, caller: Caller) -> None:
-        if self._has_classes and not self._takes(route.stable.model, caller):
+        if not self._takes(route.stable.model, caller):
             raise unaccepted_data(route.endpoint, caller.data_class)
 
     def _presents_name(self, endpoint: str, incoming: Incoming) -> bool:

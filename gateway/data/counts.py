@@ -101,8 +101,8 @@ def counted(draft: Draft) -> tuple[str, ...]:
         names.append(str(draft.answered))
     if draft.fallback:
         names.append("fallback")
-    if draft.failure and assignment.arm is CANDIDATE:
-        names.append("hard_failure.candidate")
+    if draft.failure and assignment.arm is CANDIDATE and draft.outcome is not Outcome.CANCELLED:
+        names.append("hard_failure.candidate")  # stable has shown that it is not the request's own fault
     if draft.stable_failed:
         names.append("hard_failure.stable")
     return tuple(f"kept.{name}" for name in names) if kept else tuple(names)

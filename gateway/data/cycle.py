@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gateway.data.api import ApiError
 from gateway.upstream.headers import RawHeaders
-from gateway.upstream.running import Direct, Running, waiter
+from gateway.upstream.running import Awaited, Running, waiter
 from shadow.exchange import Api
 
 logger = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ class Cycle:
 
     __slots__ = (
         "_chunked",
+        "_cut",
         "_expects_continue",
         "_has_body",
         "_held_head",
@@ -102,9 +103,9 @@ class Cycle:
         self.complete = self.started = self.ended = False
         self.buffered = 0
         self._parts: list[bytes] = []
-        self._news: Direct | asyncio.Future[None] | None = None
+        self._news: Awaited | None = None
         self._running: Running | None = None
-        self._expects_continue = False
+        self._expects_continue = self._cut = False
         self._held_head = b""
         self._has_body = self._chunked = True
         self._length = 0
@@ -174,6 +175,7 @@ class Cycle:
 
     def abort(self) -> None:
         """Cut the connection: the client must not take half an answer for a whole one."""
+        self._cut = True
         self.carrier.transport.abort()
 
     # ── the connection's side ─────────────────────────────────────────────────────────────────────────────────────────
@@ -204,7 +206,7 @@ class Cycle:
         if not self.carrier.is_gone:
             if error is not None:
                 logger.error("driftgate failed on a request to %s", self.path, exc_info=error)
-            elif not self.ended:
+            elif not self.ended and not self._cut:
                 logger.error("a request to %s was not answered to its end", self.path)
             if not self.started:
                 self._fail()
@@ -236,7 +238,7 @@ class Cycle:
         elif self._length != _UNTIL_CLOSED:
             self._length -= len(body)
             if self._length < 0 or (ended and self._length > 0):
-                carrier.transport.abort()  # neither a byte too many nor one too few may look like an answer
+                self.abort()  # neither a byte too many nor one too few may look like an answer
                 return
         if head or body:
             carrier.transport.write(head + body)

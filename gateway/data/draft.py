@@ -4,14 +4,14 @@ The one mutable record of a request: the proxy writes to it as things happen, an
 into values. It holds no connection and decides nothing.
 """
 
-from time import monotonic
 from typing import Final
 
 from gateway.data.origins import OPENING_BYTES, Made
 from gateway.data.sticky import Keyed, Keying, slices, vote_key
 from gateway.upstream.encoding import plain
 from gateway.upstream.headers import RawHeaders
-from routing.arms import CANDIDATE, STABLE, Arm
+from gateway.upstream.timer import clock
+from routing.arms import CANDIDATE, Arm
 from routing.assignment import Assignment
 from routing.exposure import Route
 from shadow.exchange import Api, Exchange, Outcome
@@ -30,7 +30,6 @@ class Draft:
     """Whether the answer names the endpoint as its model."""
     continues: bool = False
     """Whether the request goes on with an answer that only one model has."""
-    answered: Arm = STABLE
     fallback: str = ""
     failure: str = ""
     stable_failed: bool = False
@@ -68,6 +67,8 @@ class Draft:
         self.api = api
         self.route = route
         self.assignment = assignment
+        self.answered: Arm = assignment.arm
+        """The arm that the client's answer is of; until one comes, the arm that is asked."""
         self.sticky = sticky
         self.started_at = started_at
         self.began_at = began_at
@@ -84,7 +85,7 @@ class Draft:
     def tee(self, chunk: bytes) -> None:
         """Bytes of the answer on their way to the client."""
         if not self.first_byte_at and chunk:
-            self.first_byte_at = monotonic()
+            self.first_byte_at = clock()
         if self.opening is not None and len(self.opening) < OPENING_BYTES:
             self.opening += chunk[:OPENING_BYTES]
         if self.captures:

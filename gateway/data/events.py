@@ -39,7 +39,7 @@ def comes_as_events(headers: RawHeaders) -> bool:
     """Whether an answer with these headers is a stream of events."""
     for name, value in headers:
         if name == b"content-type":
-            return len(value) >= len(_EVENT_STREAM) and value[: len(_EVENT_STREAM)].lower() == _EVENT_STREAM
+            return value[: len(_EVENT_STREAM)].lower() == _EVENT_STREAM
     return False
 
 

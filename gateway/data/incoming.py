@@ -102,6 +102,10 @@ class Incoming:
             case b"expect":
                 self.expect = value
             case b"transfer-encoding":
+                if value.strip().lower() != b"chunked":
+                    raise ApiError(
+                        501, "unsupported_encoding", "Of transfer codings only `chunked` is understood here."
+                    )
                 self.is_chunked = True
             case _:
                 self.own[name[len(OURS) :]] = value

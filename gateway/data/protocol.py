@@ -21,7 +21,7 @@ from gateway.data.api import ROUTES, ApiError
 from gateway.data.cycle import STATUS_LINE, Carrier, Cycle
 from gateway.data.room import Room
 from gateway.upstream.headers import RawHeaders
-from gateway.upstream.running import Direct, waiter
+from gateway.upstream.running import Awaited, waiter
 from gateway.upstream.timer import NEVER, LazyTimer, clock
 from shadow.exchange import Api
 
@@ -82,7 +82,7 @@ class DataProtocol(Carrier):
         # so that a request is answered whose connection is to end after it, whatever follows
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._timer = LazyTimer(self.loop, self._on_due)
-        self._writable: Direct | asyncio.Future[None] | None = None
+        self._writable: Awaited | None = None
         self._reading_paused = False
         self._last = False
         self._fresh: Cycle | None = None
@@ -98,6 +98,8 @@ class DataProtocol(Carrier):
         self._unwanted_bytes = 0
         self._body_bytes = 0
         self._body_began_at = 0.0
+        self._framed_bytes = self._framing_bytes = 0
+        """How much of the body was there when it last grew, and what has come since: chunk sizes, trailers."""
 
     # ── the server's side ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -217,8 +219,9 @@ class DataProtocol(Carrier):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header field, its name as the client wrote it."""
-        self._headers.append((name, value))
+        """One header field, its name as the client wrote it. What comes after a body is none, and goes nowhere."""
+        if self._in_head:
+            self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is complete: the request is served, or stands in line behind the one that is."""
@@ -230,6 +233,7 @@ class DataProtocol(Carrier):
             raise httptools.HttpParserError("a head that came in one piece, and is too long")
         self._in_head, self._in_body = False, True
         self._body_bytes, self._body_began_at = 0, 0.0
+        self._framed_bytes, self._framing_bytes = 0, -self._arriving
         previous = self._parsed
         self._parsed = cycle = Cycle(
             self,
@@ -309,6 +313,13 @@ class DataProtocol(Carrier):
             began = self._body_began_at = self._body_began_at or now
             paid = began + self._body_bytes / self._limits.body_bytes_per_second
             self._timer.until(min(now, paid) + self._limits.body_progress_seconds)
+            if self._body_bytes > self._framed_bytes:
+                self._framed_bytes, self._framing_bytes = self._body_bytes, 0
+            else:
+                self._framing_bytes += size
+                if self._framing_bytes > self._limits.head_bytes:
+                    self._refuse(431, "headers_too_large", "What comes between or after the body's chunks is too long.")
+                    return False
         return True
 
     def _on_due(self) -> None:

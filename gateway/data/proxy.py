@@ -76,14 +76,14 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Proxy:
-    """Serves requests."""
+    """Gets answers from models, and sends them to clients."""
 
     def __init__(self, asker: Asker, first_bytes: FirstByteTimes) -> None:
         self.asker = asker
         self._first_bytes = first_bytes
 
     def open(self, draft: Draft) -> Coroutine[Awaited | None, None, Opened]:
-        """The answer that the client will get, which `relay` is for; raises where stable gave none.
+        """The answer that the client will get; raises where stable gave none. Whoever gets it calls `relay` at once.
 
         `UpstreamFailure`, or `MalformedRequest` where stable is a variant and cannot write the body anew.
         """
@@ -97,6 +97,7 @@ class Proxy:
         if isinstance(answer, Opened):
             return answer
         draft.fallback = draft.failure = answer.kind
+        draft.answered = _STABLE
         try:
             opened = await self._ask_stable(draft)
         except UpstreamFailure:

@@ -1,6 +1,5 @@
 """What becomes of a finished request: counters, histograms, and an exchange for the shadow worker. Nothing awaits."""
 
-from time import monotonic
 from typing import Final
 
 from gateway.data.counts import Counts, counted, dropped
@@ -11,6 +10,7 @@ from gateway.data.sticky import Keyed
 from gateway.data.tally import DURATION_BOUNDS, FIRST_BYTE_BOUNDS, OVERHEAD_BOUNDS, Tally
 from gateway.data.tracing import Tracing
 from gateway.upstream.encoding import opening
+from gateway.upstream.timer import clock
 from routing.arms import STABLE, Arm
 from shadow.exchange import Outcome
 
@@ -40,7 +40,7 @@ class Recorder:
 
     def finish(self, draft: Draft) -> None:
         """The request is over, however it ended."""
-        now = monotonic()
+        now = clock()
         self._measure(draft, now)
         if self._tracing is not None:
             self._tracing.finish(draft, now)

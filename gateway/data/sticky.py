@@ -18,6 +18,8 @@ _CALLER: Final = KeyKind.CALLER
 _CONVERSATION: Final = KeyKind.CONVERSATION
 _STICKY: Final = KeyKind.STICKY
 _REQUEST: Final = KeyKind.REQUEST
+_READ_ELSEWHERE: Final = (_STICKY, KeyKind.TASK, KeyKind.LANGUAGE)
+"""The sticky key by its name, a task and a language where answers are compared."""
 LONGEST_SLICE_VALUE: Final = 64
 """Slice values are names; longer ones are cut, so that no prompt ends up in a counter's name."""
 
@@ -106,4 +108,7 @@ def read_source(source: Source, asked: Keyed) -> str | None:
         return asked.caller.tenant if source.name == "tenant" else asked.caller.name
     if kind is _CONVERSATION:
         return conversation_key(asked.body)
-    return asked.request_id if kind is _REQUEST else None  # a task and a language are read where it is compared
+    if kind is _REQUEST:
+        return asked.request_id
+    assert kind in _READ_ELSEWHERE
+    return None

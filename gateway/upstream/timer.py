@@ -11,7 +11,7 @@ from typing import Final
 
 NEVER: Final = float("inf")
 clock: Final = monotonic
-"""The clock of all that is compiled: a name that stays what it is costs no look-up there."""
+"""The clock of what each request asks for the time: a name that stays what it is costs compiled code no look-up."""
 
 
 def _nobody() -> None:

@@ -211,10 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"bench: skipped, {' and '.join(absent)} not installed")
         return 0
     plan = Plan(ways, 1 if given.quick else given.rounds, 1.0 if given.quick else given.seconds, SIZES, STREAMS)
-    try:
-        python, about_python = interpreter()
-    except Missing as error:
-        parser.error(str(error))
+    python, about_python = interpreter()
     with tempfile.TemporaryDirectory(prefix="dg-bench-") as made:
         played = bench(Path(made), plan, python)
     heading = f"{plan.rounds} rounds of {plan.seconds:g} s, {IN_FLIGHT} in flight"

@@ -41,18 +41,26 @@ def program(peer: str, name: str) -> str:
 
 
 def interpreter() -> tuple[str, str]:
-    """The Python that our gateways run on, and what to say of it; raises `Missing`."""
+    """The Python that our gateways run on, and what to say of it."""
     if sys.base_prefix == _DISTRIBUTIONS_PREFIX:
         return sys.executable, _said_of(sys.executable, _OPTIMISED)
-    if not _DISTRIBUTIONS.exists() or _version(str(_DISTRIBUTIONS))[:2] != _version(sys.executable)[:2]:
+    try:
+        python = _distributions()
+    except (Missing, subprocess.SubprocessError, OSError):
         return sys.executable, _said_of(sys.executable, "this environment's own")
+    return python, _said_of(python, _OPTIMISED)
+
+
+def _distributions() -> str:
+    """The distribution's Python, with what a gateway needs; raises `Missing`, `SubprocessError` or `OSError`."""
+    if _version(str(_DISTRIBUTIONS))[:2] != _version(sys.executable)[:2]:
+        raise Missing(f"{_DISTRIBUTIONS} is of another version")
     place = _PLACE / f"driftgate-{sha256(_LOCK.read_bytes()).hexdigest()[:12]}"
     installed = place / "installed"
     if not installed.exists():
         _install(place, str(_DISTRIBUTIONS), ["--require-hashes", "--requirement", str(_LOCK)])
         installed.touch()
-    python = str(place / "bin" / "python")
-    return python, _said_of(python, _OPTIMISED)
+    return str(place / "bin" / "python")
 
 
 def _install(place: Path, python: str, wanted: Sequence[str]) -> None:

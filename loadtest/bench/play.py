@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import blake2s
 from math import ceil
@@ -93,18 +93,17 @@ def going_first(pids: Iterable[int]) -> Iterator[bool]:
 
     Who measures a delay must not wait for whom it measures.
     """
-    every = [0, *pids]
+    first: list[int] = []
     try:
-        for pid in every:
-            os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(1))
-    except PermissionError:
-        yield False
-        return
-    try:
-        yield True
+        with suppress(PermissionError):
+            for pid in (0, *pids):
+                os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(1))
+                first.append(pid)
+        yield bool(first)
     finally:
-        for pid in every:
-            os.sched_setscheduler(pid, os.SCHED_OTHER, os.sched_param(0))
+        for pid in first:
+            with suppress(ProcessLookupError):
+                os.sched_setscheduler(pid, os.SCHED_OTHER, os.sched_param(0))
 
 
 class Wrk:

@@ -29,7 +29,8 @@ import httpx
 from gateway.demo import scene
 from gateway.demo.personas import HEALTHY, OVERCAUTIOUS, STABLE
 from gateway.demo.scene import Ports
-from gateway.keys import SECRET_VARIABLE, Role, new_token, stored_hash
+from gateway.keys import SECRET_VARIABLE, new_token, stored_hash
+from gateway.roles import Role
 from loadtest.rig.accounting import descriptors, rss_mib
 from loadtest.rig.ports import free_port
 from loadtest.rig.processes import Gateway, Processes, ProcessFailed, command_line, listening

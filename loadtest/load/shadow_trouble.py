@@ -104,8 +104,8 @@ def _period(asking: Application) -> list[float]:
 
 
 def main() -> int:
-    """Play, and print the medians over the periods, and each kind's ratio to the candidate that is well."""
-    with tempfile.TemporaryDirectory(prefix="dg-slow-") as made:
+    """Play, and print the medians over the periods, and each kind's ratio to those where all is well."""
+    with tempfile.TemporaryDirectory(prefix="dg-trouble-") as made:
         found, problems = play(Path(made))
     print("| | periods | answers | p50 ms | p99 ms | p99, times that where all is well |")
     print("|---|---|---|---|---|---|")

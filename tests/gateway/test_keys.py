@@ -1,7 +1,8 @@
 import pytest
 
 from gateway.config.model import KeySpec
-from gateway.keys import ANYBODY, KeyRing, KeySecretMissing, Role, bearer, new_token, stored_hash
+from gateway.keys import ANYBODY, KeyRing, KeySecretMissing, bearer, new_token, stored_hash
+from gateway.roles import Role
 
 SECRET = "a secret that is long enough"
 

@@ -108,6 +108,17 @@ def test_a_cancelled_request_votes_and_its_readings_are_missing() -> None:
     }
 
 
+@pytest.mark.parametrize(("answered", "failure"), [(Arm.CANDIDATE, ""), (Arm.STABLE, "status_500"), (Arm.STABLE, "")])
+def test_who_leaves_before_the_first_byte_is_no_evidence(answered: Arm, failure: str) -> None:
+    """Whoever was to answer: anybody could roll a candidate back by hanging up."""
+    left = on_candidate(
+        outcome=Outcome.CANCELLED, complete=False, first_byte_ms=0.0, answered=answered, failure=failure
+    )
+    cells = split(left, Unreadable("cancelled"))
+    assert not [cell for cell in cells if cell.startswith("s/")]
+    assert {"n/errors/*/2/split/candidate/cancelled", "n/ttft/*/2/split/candidate/cancelled"} < cells
+
+
 def test_an_answer_that_is_not_all_there_is_missing_not_lost() -> None:
     """Too long to hand over; the arm did nothing wrong."""
     cells = split(on_candidate(complete=False), Unreadable("incomplete"))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from gateway.control.access import ANYBODY, NEEDS, Forbidden, Unauthenticated, permitted, same_origin
 from gateway.control.admin import ROUTES
-from gateway.keys import SECRET_VARIABLE, Caller, Role, stored_hash
+from gateway.keys import SECRET_VARIABLE, Caller, stored_hash
+from gateway.roles import Role
 from tests.gateway.control.gateways import Gateway, own_redis, running
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,8 @@ import anyio
 import httpx
 import pytest
 
-from gateway.keys import SECRET_VARIABLE, Role, stored_hash
+from gateway.keys import SECRET_VARIABLE, stored_hash
+from gateway.roles import Role
 from tests.gateway.control.gateways import Gateway, own_redis, running
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from gateway.dashboard.sessions import SESSION_SECONDS, caller_of, opened
 from gateway.dashboard.signing import within
-from gateway.keys import Caller, Kept, KeyRing, Role, digest
+from gateway.keys import Caller, Kept, KeyRing, digest
+from gateway.roles import Role
 
 SECRET: Final = "a secret of these tests"
 OTHER: Final = "another gateway's secret"

@@ -4,7 +4,8 @@ import httpx
 import pytest
 
 from gateway.data.api import ROUTES
-from gateway.keys import Role, stored_hash
+from gateway.keys import stored_hash
+from gateway.roles import Role
 from tests.gateway.data.harness import SECRET, DataPlane, data_plane
 from tests.gateway.model_server import answers, completion, model_server, whole
 

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from gateway.data.protocol import ConnectionLimits
-from tests.gateway.data.harness import DataPlane, data_plane
+from gateway.keys import stored_hash
+from tests.gateway.data.harness import SECRET, DataPlane, data_plane
 from tests.gateway.model_server import ModelServer, answers, completion, model_server, says, whole
 
 pytestmark = pytest.mark.anyio
@@ -251,15 +252,81 @@ async def test_c4_an_offer_to_switch_protocols_is_ignored() -> None:
         assert not {"upgrade", "http2-settings", "connection"} & set(reached)
 
 
-async def test_c4_trailers_of_a_request_are_dropped() -> None:
-    """A trailer cannot add a header after the checks."""
-    chunked = b"%x\r\n%b\r\n0\r\nx-driftgate-shadow: 1\r\nauthorization: Bearer forged\r\n\r\n" % (len(BODY), BODY)
+CHUNKED = b"host: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n"
+WHOLE_CHUNK = b"%x\r\n%b\r\n0\r\n" % (len(BODY), BODY)
+KEY = f'keys: [{{name: app, role: app, pin: true, hash: "{stored_hash(SECRET, "good")}"}}]'
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+async def test_c4_trailers_of_a_request_are_dropped(pieces: int) -> None:
+    """A trailer cannot add a header after the checks, be it in one packet with the head or in one of its own."""
+    trailers = (
+        b"x-driftgate-shadow: 1\r\nauthorization: Bearer forged\r\nx-innocent: 1\r\nopenai-organization: o\r\n\r\n"
+    )
     async with model_server(says("x")) as server, data_plane(server.base_url) as plane:
-        answer = await plane.raw(POST + b"host: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n" + chunked)
-        assert status(answer) in (200, 400)
-        for asked in server.asked:
-            assert asked.header("x-driftgate-shadow") is None
-            assert asked.header("authorization") == "Bearer sk-old"
+        reader, writer = await asyncio.open_connection("127.0.0.1", plane.port)
+        request = POST + CHUNKED + b"\r\n" + WHOLE_CHUNK
+        writer.write(request if pieces > 1 else request + trailers)
+        if pieces > 1:
+            await anyio.sleep(0.05)
+            writer.write(trailers)
+        answer = await reader.read()
+        writer.close()
+        assert status(answer) == 200
+        (asked,) = server.asked
+        assert asked.header("authorization") == "Bearer sk-old"
+        for name in ("x-driftgate-shadow", "x-innocent", "openai-organization"):
+            assert asked.header(name) is None
+
+
+@pytest.mark.parametrize(
+    ("head", "trailer", "expected"),
+    [
+        (b"", b"authorization: Bearer good", 401),
+        (b"authorization: Bearer wrong\r\n", b"authorization: Bearer good", 401),
+        (b"authorization: Bearer good\r\n", b"x-driftgate-arm: candidate", 200),
+        (b"authorization: Bearer good\r\n", b"host: evil", 200),
+    ],
+)
+async def test_c4_a_trailer_is_neither_a_key_nor_a_pin(head: bytes, trailer: bytes, expected: int) -> None:
+    """Who asks, and for what, stands in the head."""
+    async with model_server(says("x")) as server, data_plane(server.base_url, more=KEY) as plane:
+        plane.expose(1)
+        answer = await plane.raw(POST + CHUNKED + head + b"\r\n" + WHOLE_CHUNK + trailer + b"\r\n\r\n")
+        assert status(answer) == expected
+        assert (b"x-driftgate-arm: stable" in answer) == (expected == 200)
+
+
+@pytest.mark.parametrize(
+    "line", [b"x-t: " + b"v" * 8000 + b"\r\n", b"v" * 8000], ids=["many trailers", "one without an end"]
+)
+@pytest.mark.parametrize("after", [WHOLE_CHUNK, WHOLE_CHUNK[:-3] + b"1;"], ids=["after the body", "in a chunk's size"])
+async def test_c4_what_comes_beside_a_body_is_bounded(line: bytes, after: bytes) -> None:
+    """As much as a head may have, and no more is kept of it: then the connection is closed."""
+    async with model_server(says("x")) as server, data_plane(server.base_url) as plane:
+        reader, writer = await asyncio.open_connection("127.0.0.1", plane.port)
+        writer.write(POST + CHUNKED + b"\r\n" + after + (b"x: " if line.startswith(b"v") else b""))
+        sent = 0
+        with anyio.fail_after(10), suppress(ConnectionError):
+            while not reader.at_eof() and sent < 100 * 1024 * 1024:
+                writer.write(line)
+                await writer.drain()
+                sent += len(line)
+                with anyio.move_on_after(0.001):
+                    await reader.read(65_536)
+        writer.close()
+        assert sent < 8 * 1024 * 1024
+        assert server.asked == []
+
+
+async def test_c4_a_transfer_coding_that_nobody_undoes_is_refused() -> None:
+    """Otherwise a compressed body would be taken for a plain one."""
+    async with model_server(says("x")) as server, data_plane(server.base_url) as plane:
+        answer = await plane.raw(
+            POST + CHUNKED.replace(b": chunked", b": gzip, chunked") + b"\r\n" + WHOLE_CHUNK + b"\r\n"
+        )
+        assert status(answer) == 501
+        assert server.asked == []
 
 
 async def test_a_client_of_many_requests_keeps_its_connection() -> None:

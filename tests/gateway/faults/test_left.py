@@ -14,6 +14,11 @@ from gateway.data.draft import Draft
 from gateway.data.protocol import DataProtocol
 from gateway.upstream.client import Stream
 from gateway.upstream.connection import Connection
+from routing.arms import Arm
+from shadow.answer import Unreadable
+from shadow.capture import ask_of, read_request
+from shadow.comparison import read, split_vote
+from shadow.exchange import Outcome
 from tests.gateway.data.harness import DataPlane, data_plane
 from tests.gateway.model_server import STREAM_HEAD, Asked, Line, ModelServer, chunk, event, model_server
 
@@ -100,6 +105,37 @@ async def test_c1_whoever_leaves_frees_the_model_server_within_a_second(phase: s
         await until(lambda: plane.counted("cancelled") == len(server.asked), 1.0)
         assert len(server.asked) == (0 if phase in NEVER_SENT else 20)
         assert plane.counted("hard_failure.candidate") == plane.counted("hard_failure.stable") == 0
+        for left in await plane.handed_over(len(server.asked)):
+            assert (left.outcome, left.failure, left.answered) == (Outcome.CANCELLED, "", left.assigned)
+
+
+async def test_c1_who_leaves_while_stable_stands_in_is_no_evidence_against_the_candidate() -> None:
+    """It could have been the request's own fault: stable was to show it, and did not come to it."""
+
+    async def script(asked: Asked, line: Line) -> None:
+        if asked.header("authorization") == "Bearer sk-new":
+            await line.send(b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 2\r\n\r\n{}")
+            return
+        said.set()
+        await anyio.sleep_forever()
+
+    said = asyncio.Event()
+    async with model_server(script) as server, data_plane(server.base_url) as plane:
+        plane.expose(10_000)
+        _, writer = await asyncio.open_connection("127.0.0.1", plane.port)
+        body = b'{"model": "chat", "messages": [{"role": "user", "content": "hi"}]}'
+        writer.write(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+        )
+        await said.wait()
+        writer.transport.abort()
+        (left,) = await plane.handed_over(1)
+        assert (left.outcome, left.assigned, left.answered) == (Outcome.CANCELLED, Arm.CANDIDATE, Arm.STABLE)
+        assert plane.counted("hard_failure.candidate") == 0
+        ask = ask_of(left.api, read_request(left.request_body))
+        vote = split_vote(left, ask, read(ask, Unreadable("cancelled"), {}), ())
+        assert vote is not None
+        assert not [cell for cell in vote.cells if cell.startswith("s/")]
 
 
 @pytest.fixture
