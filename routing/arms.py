@@ -36,7 +36,7 @@ class AssignedBy(StrEnum):
 
     def __init__(self, value: str) -> None:
         self.is_drawn = value == "bucket"
-        self.is_evidence = value in ("bucket", "ring", "crowded")
+        self.is_evidence = value in ("bucket", "ring", "crowded", "unsplit")
         self.is_set_apart = value not in ("bucket", "no_grant")
 
     NO_GRANT = "no_grant"
@@ -48,5 +48,7 @@ class AssignedBy(StrEnum):
     """Of a ring that the stage includes: on the candidate, by nobody's draw."""
     CROWDED = "crowded"
     """So much of the traffic that it would be the canary by itself: on stable (`routing.crowding`)."""
+    UNSPLIT = "unsplit"
+    """On stable, as all of its kind are, since two models' answers may not be mixed (embeddings): compared in pairs."""
     CONTINUED = "continued"
     """Goes on with an earlier answer, and so to the arm that made that."""

@@ -84,3 +84,10 @@ def assign(
     if draws is None:
         draws = Draws(grant.salt, grant.weight_bps)
     return Assignment(_CANDIDATE if draws.on_candidate(key) else _STABLE, _BUCKET, grant)
+
+
+def unsplit(grant: Grant, attributes: frozenset[str]) -> Assignment:
+    """The assignment of a request whose kind is never split: stable's, and compared unless the caller is left out."""
+    if not attributes.isdisjoint(grant.exclude):
+        return EXCLUDED
+    return Assignment(STABLE, AssignedBy.UNSPLIT, grant)

@@ -33,6 +33,10 @@ class RoutingFields(msgspec.Struct, frozen=True, gc=False):
     user: msgspec.Raw = _ABSENT
     previous_response_id: msgspec.Raw = _ABSENT
     conversation: msgspec.Raw = _ABSENT
+    api_base: msgspec.Raw = _ABSENT
+    base_url: msgspec.Raw = _ABSENT
+    api_key: msgspec.Raw = _ABSENT
+    """With these some gateways let a client choose where its request goes. Here nobody does, nor behind it."""
 
     @property
     def previous_response(self) -> str | None:
@@ -71,9 +75,12 @@ _any = msgspec.json.Decoder()
 def read(body: bytes) -> RoutingFields:
     """The routing fields of a body; raises `MalformedRequest`, whose message is fit for the client."""
     try:
-        return _fields.decode(body)
+        fields = _fields.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _explained(error, body) from error
+    if not (fields.api_base is fields.base_url is fields.api_key is _ABSENT):
+        raise _steering(fields)
+    return fields
 
 
 def text_at(body: bytes, path: tuple[str, ...]) -> str | None:
@@ -136,6 +143,12 @@ def _opening(turns: _Turns) -> list[bytes] | None:
 def _canonical(raw: msgspec.Raw) -> bytes:
     """Equal for equal JSON values, whatever the client's spacing, escaping or order."""
     return msgspec.json.encode(_any.decode(raw), order="deterministic")
+
+
+def _steering(fields: RoutingFields) -> MalformedRequest:
+    name = next(name for name in ("api_base", "base_url", "api_key") if getattr(fields, name) is not _ABSENT)
+    message = f"Leave out `{name}`: which server is asked, and with which key, is set in the gateway's configuration."
+    return MalformedRequest(message, name, "unsupported_parameter")
 
 
 def _explained(error: Exception, body: bytes = b"") -> MalformedRequest:

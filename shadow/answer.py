@@ -28,6 +28,7 @@ class Ask:
     """What was asked. `prompt` is the last user turn's text; `schema` the JSON schema that the request demands, if any.
 
     `wants_json` is true for JSON mode with or without a schema. `tools` are (name, parameter schema) pairs.
+    `has_words`: whether the answer is one that signals read; vectors are none.
     """
 
     prompt: str
@@ -35,6 +36,7 @@ class Ask:
     schema: Json
     tools: tuple[tuple[str, Json], ...]
     max_tokens: int | None
+    has_words: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from shadow.answer import Answer, Ask, Json, Unreadable
 from shadow.exchange import Api
-from shadow.wire import chat, completions, messages, responses
+from shadow.wire import chat, completions, embeddings, messages, responses
 from shadow.wire.sse import Event, events_of
 from shadow.wire.tolerant import decode, mapping
 
@@ -32,6 +32,7 @@ _WIRES: Final[Mapping[Api, _Wire]] = MappingProxyType(
         Api.COMPLETIONS: _Wire(completions.ask, completions.unary, completions.streamed),
         Api.RESPONSES: _Wire(responses.ask, responses.unary, responses.streamed),
         Api.MESSAGES: _Wire(messages.ask, messages.unary, messages.streamed),
+        Api.EMBEDDINGS: _Wire(embeddings.ask, embeddings.unary, embeddings.streamed),
     }
 )
 

@@ -79,6 +79,10 @@ class Readings:
 
 def read(ask: Ask, said: Answer | Unreadable, also: Mapping[str, Read] = ALSO) -> Readings:
     """All readings of one answer; `also` are the signals beside the three that are always read."""
+    if not ask.has_words:
+        no = NotApplicable()
+        tokens_in = said.prompt_tokens if isinstance(said, Answer) else None
+        return Readings(no, no, no, no, dict.fromkeys(also, no), tokens_in)
     if isinstance(said, Unreadable):
         none = Unmeasured(said.reason)
         return Readings(none, none if schema.may_apply(ask) else NotApplicable(), none, none, dict.fromkeys(also, none))

@@ -69,8 +69,6 @@ _CLIENT_TOOLS: Final = frozenset({"function", "custom", ""})
 UNSAMPLED: Final = "unsampled"
 """The one reason that loses nothing."""
 
-_MIRRORED_APIS: Final = frozenset({Api.CHAT, Api.COMPLETIONS, Api.RESPONSES, Api.MESSAGES})
-
 
 def choose(exchange: Exchange, request: Json, *, sample: float, noise_floor: float) -> Choice:
     """Whether and how to mirror. `request` is the decoded request body; the shares are fractions of all requests."""
@@ -84,14 +82,13 @@ def choose(exchange: Exchange, request: Json, *, sample: float, noise_floor: flo
         return Choice(MirrorKind.KNOWN)
     if is_stateful(exchange.api, request):
         return Choice(MirrorKind.NONE, "stateful")
-    return Choice(MirrorKind.TRIPLE if triple else MirrorKind.PAIR)
+    has_floor = triple and exchange.api is not Api.EMBEDDINGS  # of vectors nothing is read that could vary by itself
+    return Choice(MirrorKind.TRIPLE if has_floor else MirrorKind.PAIR)
 
 
 def _excluded(exchange: Exchange) -> str:
     if exchange.pinned:
         return "pinned"
-    if exchange.api not in _MIRRORED_APIS:
-        return "api"
     if exchange.outcome is Outcome.FAILED and exchange.weight_bps in (0, WEIGHT_SCALE):
         return ""  # errors are compared in pairs here: would the other arm have failed too?
     if exchange.outcome in _NEVER:

@@ -290,8 +290,10 @@ class ShadowWorker:
     def _keep(self, job: Job, stable: tuple[Heard, Side], candidate: tuple[Heard, Side]) -> None:
         """Let the pair wait for a label, where the operator asked for that and it is drawn."""
         shares = self._sampling.get(job.home.endpoint)
+        if shares is None or shares.review is None or not job.ask.has_words:
+            return
         one, other = stable[0].said, candidate[0].said
-        if shares is None or shares.review is None or not (isinstance(one, Answer) and isinstance(other, Answer)):
+        if not (isinstance(one, Answer) and isinstance(other, Answer)):
             return
         sides = (one, stable[1].readings.refusal), (other, candidate[1].readings.refusal)
         pair = kept_pair(shares.review, job.exchange, job.ask.prompt, *sides)

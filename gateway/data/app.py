@@ -39,7 +39,7 @@ from gateway.keys import Caller, KeyRing
 from gateway.upstream.errors import UpstreamFailure
 from gateway.upstream.timer import clock
 from routing.arms import CANDIDATE, Arm, AssignedBy
-from routing.assignment import EXCLUDED, NO_GRANT, Assignment, Maker, assign
+from routing.assignment import EXCLUDED, NO_GRANT, Assignment, Maker, assign, unsplit
 from routing.bucketing import WEIGHT_SCALE
 from routing.crowding import KeyShares
 from routing.errors import MalformedRequest
@@ -253,11 +253,13 @@ class App:
         """The arm of a request. Embeddings are never split: vectors of two models in one index corrupt it."""
         caller, pin = asked.caller, _pin(asked)
         grant = route.live_grant(now)
-        if grant is None or api is _EMBEDDINGS:
+        if grant is None:
             return NO_GRANT
+        attributes, draws = caller.attributes, route.draws
         if not self._takes(grant.candidate, caller):
             return EXCLUDED
-        attributes, draws = caller.attributes, route.draws
+        if api is _EMBEDDINGS:
+            return unsplit(grant, attributes)
         if continues is not None:
             return assign(
                 grant, sticky or asked.request_id, pin, attributes=attributes, continues=continues, draws=draws

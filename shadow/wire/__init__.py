@@ -6,4 +6,5 @@ P  `chat`         /v1/chat/completions
 P  `completions`  /v1/completions
 P  `responses`    /v1/responses
 P  `messages`     Anthropic's /v1/messages
+P  `embeddings`   /v1/embeddings: whether there are vectors
 """

@@ -31,6 +31,9 @@ def test_any_bytes_are_either_read_or_refused(data: bytes) -> None:
         (b'{"model": "a", "x": NaN}', None, "invalid_json"),
         (b'{"model": "a", "x": ' + b"[" * 100_000, None, "invalid_json"),
         (b'{"model": "\xff"}', None, "invalid_json"),
+        (b'{"model": "a", "api_base": "http://evil"}', "api_base", "unsupported_parameter"),
+        (b'{"model": "a", "base_url": null}', "base_url", "unsupported_parameter"),
+        (b'{"model": "a", "api_key": "sk-1"}', "api_key", "unsupported_parameter"),
     ],
 )
 def test_what_cannot_be_routed_says_why(body: bytes, param: str | None, code: str) -> None:

@@ -39,7 +39,6 @@ def test_a_fallback_is_a_pair_that_needs_no_mirror() -> None:
     ("fields", "reason"),
     [
         ({"pinned": True}, "pinned"),
-        ({"api": Api.EMBEDDINGS}, "api"),
         ({"outcome": Outcome.REJECTED}, "rejected"),
         ({"outcome": Outcome.FAILED, "weight_bps": 500}, "failed"),
         ({"outcome": Outcome.CANCELLED}, "cancelled"),
@@ -57,6 +56,11 @@ def test_a_failure_is_mirrored_where_errors_are_compared_in_pairs(weight_bps: in
     """Else a candidate that fails just where stable does would look worse than stable, or a broken stream unheard."""
     kind = chosen(outcome=Outcome.FAILED, complete=False, weight_bps=weight_bps)
     assert kind == Choice(MirrorKind.PAIR)
+
+
+def test_vectors_are_asked_for_once_more_and_not_twice() -> None:
+    """Nothing is read of them that a floor could be measured of."""
+    assert chosen(api=Api.EMBEDDINGS, sample=0.0, noise_floor=1.0) == Choice(MirrorKind.PAIR)
 
 
 def test_what_was_not_sampled_is_not_lost() -> None:

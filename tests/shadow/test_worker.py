@@ -8,10 +8,11 @@ from typing import Any
 
 import anyio
 import pytest
+from msgspec import structs
 
 from routing.arms import Arm
 from routing.errors import StoreUnavailable
-from shadow.exchange import MAX_FRAME_BYTES, Exchange, Outcome, encode
+from shadow.exchange import MAX_FRAME_BYTES, Api, Exchange, Outcome, encode
 from shadow.judge import JudgePolicy
 from shadow.judging import Judge
 from shadow.means import Means
@@ -179,6 +180,25 @@ async def test_a_dead_candidate_is_seen_in_the_shadow(tmp_path: Path) -> None:
         await run.send(*(exchange(f"user-{i}") for i in range(20)))
         await run.until(lambda: run.cells.get("p/errors/*/0/20", 0) + run.counts.get("shed", 0) == 20)
         assert run.cells["n/refusal/*/0/paired/candidate/refused"] == run.cells["p/errors/*/0/20"] > 0
+
+
+VECTORS = b'{"object": "list", "data": [{"index": 0, "embedding": [0.5, -0.5]}], "usage": {"prompt_tokens": 2}}'
+
+
+@pytest.mark.parametrize(
+    ("said", "worse"), [(Said(200, VECTORS), 0), (Said(200, b'{"data": []}'), 20), (Said(500, b"{}"), 20)]
+)
+async def test_embeddings_are_compared_by_whether_there_are_any(tmp_path: Path, said: Said, worse: int) -> None:
+    """Vectors of two models are not comparable: what is counted is an answer that holds none."""
+    async with running(tmp_path, new=lambda _: said) as run:
+        body = b'{"model": "chat", "input": "x"}'
+        asked = exchange(api=Api.EMBEDDINGS, path="/v1/embeddings", request_body=body, drawn=False)
+        await run.send(structs.replace(asked, answer_body=VECTORS))
+        await run.until(lambda: run.counts.get("shadowed") == 1)
+        assert [(model, path) for model, path, *_ in run.upstream.asked] == [("new", "/v1/embeddings")]
+        assert run.cells[f"p/errors/*/0/{worse}"] == 1
+        assert "n/refusal/*/0/paired/candidate/not_applicable" in run.cells
+        assert not [cell for cell in run.cells if cell.startswith("p/refusal")]
 
 
 async def test_what_fails_on_both_arms_is_no_drift(tmp_path: Path) -> None:

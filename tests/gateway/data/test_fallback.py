@@ -7,7 +7,7 @@ import pytest
 from gateway.data.firstbyte import ENOUGH, LEAST_SECONDS
 from loadtest.rig.ports import free_port
 from routing.arms import Arm
-from shadow.exchange import Outcome
+from shadow.exchange import Api, Outcome
 from shadow.windows import UNKNOWN, window_of
 from tests.gateway.data.harness import DataPlane, data_plane
 from tests.gateway.model_server import (
@@ -356,13 +356,18 @@ async def test_without_a_grant_nothing_is_evidence() -> None:
         assert plane.counts.waiting("chat", "r1") == {}
 
 
-async def test_embeddings_are_never_split() -> None:
-    """Vectors of two models in one index corrupt it: stable answers, whatever the weight."""
+@pytest.mark.parametrize("pin", ["", "candidate"])
+async def test_embeddings_are_never_split_and_shadowed(pin: str) -> None:
+    """Vectors of two models in one index corrupt it: stable answers, whatever the weight, and pairs are compared."""
     async with model_server(answers(whole(b"{}"))) as server, data_plane(server.base_url) as plane:
         plane.expose(10_000)
-        answer = await plane.ask({"model": "chat", "input": "x"}, path="/v1/embeddings")
+        pinned = {"x_driftgate_arm": pin} if pin else {}
+        answer = await plane.ask({"model": "chat", "input": "x"}, path="/v1/embeddings", **pinned)
         assert answer.headers["x-driftgate-arm"] == "stable"
-        assert plane.handover.sent == 0
+        (told,) = await plane.handed_over(1)
+        assert (told.api, told.assigned, told.answered) == (Api.EMBEDDINGS, Arm.STABLE, Arm.STABLE)
+        assert (told.drawn, told.pinned) == (False, False)
+        assert plane.counted("undrawn.unsplit") == plane.counted("stable") == 1
 
 
 async def test_a_script_that_waits_is_relayed_as_it_goes() -> None:
