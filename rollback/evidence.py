@@ -163,7 +163,7 @@ class Evidence:
         if near is None or far is None:
             return None
         least, most = case.reach
-        return max(min(near, far), least), min(max(near, far), most)
+        return max(least, min(near, far, most)), min(most, max(near, far, least))
 
     def still_needed(self, report: SignalReport) -> int | None:
         """About how many more votes of this stage until no harm is shown; None where they lead away from it.

@@ -89,6 +89,11 @@ class Rollout:
         """Whether the rollout still has decisions ahead of it."""
         return self.phase not in (Phase.IDLE, Phase.PROMOTED, Phase.ROLLED_BACK)
 
+    @property
+    def exposes(self) -> bool:
+        """Whether users have the candidate: by its weight, or as a ring's members."""
+        return self.is_running and bool(self.weight_bps or self.include)
+
     def is_kept(self, now: float) -> bool:
         """Whether the old stable is still mirrored to after the promotion."""
         return self.phase is Phase.PROMOTED and self.kept_until is not None and now < self.kept_until

@@ -47,6 +47,8 @@ rollouts an hour here, where a gateway has a few a day. A shadow worker still fi
 MOST_KIB_PER_ROLLOUT: Final = 500.0
 """Of Valkey: an ended rollout leaves its document and compressed audit (up to a number of them), and its counters for
 an hour. Uncompressed, the entries of one that was promoted were 830 by themselves, and its voters 475."""
+MOST_DESCRIPTORS_PER_HOUR: Final = 200.0
+"""One left behind by each rollout would be some 330; connections that come and go make 50 either way."""
 LOCUSTFILE: Final = Path(__file__).resolve().parents[1] / "locustfile.py"
 TENANTS: Final = ("shop", "bank", "lab")
 WIDENED: Final = ("canary", "baking", "promoted")
@@ -88,6 +90,8 @@ class Reading:
             print(f"| {role} | {middle[0]:.1f} | {hourly:+.1f} | {each:+.0f} | {middle[1]:.0f} | {opened:+.1f} |")
             if hourly > MOST_MIB_PER_HOUR.get(role.split()[0], float("inf")):
                 problems.append(f"the memory of {role} grows by {hourly:.1f} MiB an hour")
+            if opened > MOST_DESCRIPTORS_PER_HOUR:
+                problems.append(f"the descriptors of {role} grow by {opened:.0f} an hour")
             if role.startswith("valkey") and each > MOST_KIB_PER_ROLLOUT:
                 problems.append(f"the memory of {role} grows by {each:.0f} KiB with each rollout")
         return problems

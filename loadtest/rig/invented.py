@@ -4,6 +4,7 @@ For measurements and fault tests, where only the load matters and not what the m
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -25,5 +26,14 @@ def write(place: Path, persona: str, *, repeat: int = 1) -> Path:
             {"instruction": prompt, "output": " ".join([said.text or said.refusal or said.arguments] * repeat)}
         )
     path = place / f"{persona}.json"
+    path.write_text(json.dumps(entries), encoding="utf-8")
+    return path
+
+
+def extended(recorded: Path, more: Mapping[str, str]) -> Path:
+    """Write a recording that has these answers as well, by prompt."""
+    entries = json.loads(recorded.read_text(encoding="utf-8"))
+    entries += [{"instruction": prompt, "output": said} for prompt, said in more.items()]
+    path = recorded.with_stem(f"{recorded.stem}-extended")
     path.write_text(json.dumps(entries), encoding="utf-8")
     return path

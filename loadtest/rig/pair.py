@@ -45,12 +45,16 @@ class Pair:
         return [entry for entry in self.candidate.log() if not entry.shadow and entry.prompt >= 0 and entry.at > since]
 
 
-def start_pair(processes: Processes) -> Pair:
-    """Start both servers."""
+def start_pair(processes: Processes, declined: Sequence[str] = ()) -> Pair:
+    """Start both servers. `declined`: prompts that only the candidate declines, and that no application asks."""
     recorded = {name: invented.write(processes.place, name) for name in (STABLE, CANDIDATE)}
+    granted = invented.extended(
+        recorded[STABLE], dict.fromkeys(declined, "Certainly, here it is: first this, then that.")
+    )
+    refused = invented.extended(recorded[CANDIDATE], dict.fromkeys(declined, "I'm sorry, but I can't help with that."))
     return Pair(
-        start_replay(processes, "stable", STABLE, recorded[STABLE]),
-        start_replay(processes, "candidate", CANDIDATE, recorded[CANDIDATE]),
+        start_replay(processes, "stable", STABLE, granted),
+        start_replay(processes, "candidate", CANDIDATE, refused),
         (load(recorded[STABLE], STABLE), load(recorded[CANDIDATE], CANDIDATE)),
     )
 

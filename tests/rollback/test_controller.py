@@ -154,6 +154,22 @@ async def test_a_healthy_tick_renews_the_lease_and_writes_the_reason(a_rollout: 
     assert await at.store.entries("chat", 10) == ()
 
 
+async def test_who_leads_looks_twice_as_often_while_a_candidate_has_users(a_rollout: MakeRollout) -> None:
+    """A verdict spares them; before and after, and on a gateway that only follows, there is none to wait for."""
+    at = gateway(keeping)
+    await at.controller.tick()
+    assert at.controller.pause_seconds() == TICK_SECONDS
+    await at.started(replace(a_rollout(), weight_bps=0))
+    await at.controller.tick()
+    assert at.controller.pause_seconds() == TICK_SECONDS
+    exposing = gateway(keeping)
+    await exposing.started(a_rollout())
+    await exposing.controller.tick()
+    assert exposing.controller.pause_seconds() == TICK_SECONDS / 2
+    exposing.controller.leads = False
+    assert exposing.controller.pause_seconds() == TICK_SECONDS
+
+
 async def lost_and_back(at: Gateway) -> None:
     """Redis is gone for longer than a lease, and answers again."""
     at.store.available = False
