@@ -5,6 +5,7 @@ errors. Here the reason is the cause.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from gateway.upstream.errors import UpstreamFailure
@@ -13,6 +14,7 @@ PROBE_SECONDS: Final = 20.0
 """A cold model may take long for its first answer; longer than this is too long to wait for at a terminal."""
 
 CHAT: Final = "/v1/chat/completions"
+EMBEDDINGS: Final = "/v1/embeddings"
 
 
 class ProbeFailed(Exception):
@@ -44,33 +46,41 @@ class Upstream(Protocol):
 
 
 async def probe(upstream: Upstream, model: str) -> None:
-    """Ask `model` for a few tokens; raises `ProbeFailed`."""
-    reply = await _asked(upstream, model, {"max_tokens": 8})
+    """Ask `model` for a few tokens, or for a vector where it does not chat; raises `ProbeFailed`."""
+    reply = await _asked(upstream, model, CHAT, _QUESTION | {"max_tokens": 8})
     if reply.status == 400:  # noqa: PLR2004  # some models take only max_completion_tokens, so: without a bound
-        reply = await _asked(upstream, model, {})
+        reply = await _asked(upstream, model, CHAT, _QUESTION)
+    if reply.status in (400, 404):
+        embedded = await _asked(upstream, model, EMBEDDINGS, {"input": "OK"})
+        if embedded.status == 200 and _has(embedded.body, "data"):  # noqa: PLR2004  # OK
+            return
     if reply.status in (401, 403):
         raise ProbeFailed(f"{model} refuses the key (status {reply.status})", f"check api_key of models.{model}")
     if reply.status == 404:  # noqa: PLR2004  # "not found"
         raise ProbeFailed(f"{model} answers 404", f"check `model` and base_url of models.{model}")
     if not 200 <= reply.status < 300:  # noqa: PLR2004  # success
         raise ProbeFailed(f"{model} answers a small request with status {reply.status}", "see its own log")
-    if not _has_choices(reply.body):
+    if not _has(reply.body, "choices"):
         raise ProbeFailed(f"{model} answers, but not as a chat completion", f"check base_url of models.{model}")
 
 
-async def _asked(upstream: Upstream, model: str, options: dict[str, int]) -> Reply:
-    question = {"model": model, "messages": [{"role": "user", "content": "Say OK."}], **options}
+_QUESTION: Final = {"messages": [{"role": "user", "content": "Say OK."}]}
+
+
+async def _asked(upstream: Upstream, model: str, path: str, question: Mapping[str, object]) -> Reply:
     headers = [(b"content-type", b"application/json")]
+    body = json.dumps({"model": model, **question}).encode()
     try:
-        return await upstream.unary(model, CHAT, headers, json.dumps(question).encode(), deadline_seconds=PROBE_SECONDS)
+        return await upstream.unary(model, path, headers, body, deadline_seconds=PROBE_SECONDS)
     except UpstreamFailure as error:
         seen = f"{model} gives no answer ({error.kind}: {error})"
         raise ProbeFailed(seen, f"start it, or check base_url of models.{model}") from error
 
 
-def _has_choices(body: bytes) -> bool:
+def _has(body: bytes, member: str) -> bool:
+    """Whether a body is an object with something in that member."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
         return False
-    return isinstance(answer, dict) and bool(answer.get("choices"))
+    return isinstance(answer, dict) and bool(answer.get(member))
