@@ -12,9 +12,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-_ROOT: Final = Path(__file__).resolve().parents[2]
-_PLACE: Final = _ROOT / "out" / "bench"
-_LOCK: Final = _ROOT / "requirements.lock"
+from loadtest.rig.compiled import ROOT
+
+_PLACE: Final = ROOT / "out" / "bench"
+_LOCK: Final = ROOT / "requirements.lock"
 _DISTRIBUTIONS_PREFIX: Final = "/usr"
 _DISTRIBUTIONS: Final = Path(_DISTRIBUTIONS_PREFIX, "bin", "python3")
 _OPTIMISED: Final = "the distribution's, which is built with profile-guided optimisation, as the image's is"
@@ -46,7 +47,8 @@ def interpreter() -> tuple[str, str]:
         return sys.executable, _said_of(sys.executable, _OPTIMISED)
     try:
         python = _distributions()
-    except (Missing, subprocess.SubprocessError, OSError):
+    except (Missing, subprocess.SubprocessError, OSError) as error:
+        print(f"bench: this environment's own Python, since {error}", file=sys.stderr)
         return sys.executable, _said_of(sys.executable, "this environment's own")
     return python, _said_of(python, _OPTIMISED)
 

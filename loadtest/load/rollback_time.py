@@ -104,7 +104,7 @@ async def measure(site: Site, trials: int) -> tuple[list[Trial], list[AutomaticT
             found.append(await _trial(site, number))
             last = found[-1]
             print(f"trial {number + 1}: {last.here_ms:.1f} ms, {last.elsewhere_ms:.1f} ms elsewhere", file=sys.stderr)
-        for number in range(trials // 2):
+        for number in range(max(2, trials // 2)):
             automatic.append(await _automatic_trial(site, number))
             print(f"automatic trial {number + 1}: {automatic[-1].last_ms:.0f} ms", file=sys.stderr)
         for application in site.applications:
